@@ -1,0 +1,184 @@
+"""The consumer loop of a service: batches of events in, one transaction of effects each.
+
+A batch whose handling fails for a reason that is not transient is handled again message by message, and what still fails is
+set aside. A message that kills the process is set aside after three starts, because each start is counted before handling.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from threading import Event as Signal
+from typing import Any
+
+from kafka import KafkaConsumer, TopicPartition
+from kafka.consumer.fetcher import ConsumerRecord
+
+from events.topics import Topic
+from services.runtime import broker, offsets
+from services.runtime.database import Store
+from services.runtime.dead_letters import bury_message
+from services.runtime.errors import Poison, Transient, describe, is_transient, where
+from services.runtime.events import Decoder, Event, newer
+from services.runtime.settings import Settings
+from services.runtime.transaction import Transaction
+
+log = logging.getLogger(__name__)
+
+Handler = Callable[[Transaction, Sequence[Event[Any]]], None]
+
+MAX_STARTS = 3
+"""How often handling of one message may begin without ending before it is set aside."""
+POLL_MS = 200
+"""Longest wait for news; bounds how fast a stop is noticed."""
+CLUSTER_CHECK_SECONDS = 5.0
+"""How often the cluster id is asked for; another id means other offsets."""
+
+
+@dataclass(frozen=True)
+class Subscription:
+    """One topic and who handles it. `versioned`: the runtime drops stale events; else the handler knows better."""
+
+    topic: Topic
+    handler: Handler
+    versioned: bool
+    decoder: Decoder
+
+
+class Consumer:
+    """Consumes all subscriptions of one service in one thread. `run` returns when `stop` is set."""
+
+    def __init__(self, settings: Settings, store: Store, subscriptions: Iterable[Subscription]) -> None:
+        self.settings = settings
+        self.store = store
+        self.subscriptions = {settings.kafka_name(each.topic.name): each for each in subscriptions}
+        self.broker = broker.Broker(settings)
+        self.ready = Signal()
+        self._places: dict[TopicPartition, offsets.Place] = {}
+        self._careful: dict[TopicPartition, int] = {}
+        self._survived: set[TopicPartition] = set()
+        self._cluster = ""
+
+    def run(self, stop: Signal) -> None:
+        """Consume until told to stop; broker and database may come and go."""
+        while not stop.is_set():
+            try:
+                self._session(stop)
+            except Exception as error:
+                if not is_transient(error):
+                    raise
+                log.warning("consumer_waits", extra={"error": describe(error), "place": where(error)})
+                stop.wait(1)
+
+    def _session(self, stop: Signal) -> None:
+        self._cluster = self.broker.cluster_id()
+        self._places.clear()
+        client = broker.consumer(self.settings)
+        try:
+            client.subscribe(list(self.subscriptions))
+            checked = time.monotonic()
+            while not stop.is_set():
+                polled = client.poll(timeout_ms=POLL_MS)
+                before_seek = self._position(client)
+                for partition, messages in polled.items():
+                    if partition not in before_seek:
+                        self._advance(partition, messages)
+                self.ready.set()
+                if time.monotonic() - checked > CLUSTER_CHECK_SECONDS:
+                    self._check_cluster()
+                    checked = time.monotonic()
+        finally:
+            client.close(autocommit=False, timeout_ms=2_000)
+
+    def _check_cluster(self) -> None:
+        if self.broker.cluster_id() != self._cluster:
+            raise Transient("another_cluster")
+
+    def _position(self, client: KafkaConsumer) -> set[TopicPartition]:
+        """Seek newly assigned partitions to our own offsets, forget those taken away; which were new (drop what they gave)."""
+        assigned: set[TopicPartition] = client.assignment()
+        for gone in self._places.keys() - assigned:
+            del self._places[gone]
+        new = assigned - self._places.keys()
+        for partition in new:
+            with self.store.transaction() as transaction:
+                place = offsets.load(transaction, self._cluster, self._topic(partition).name, partition.partition)
+                if partition in self._survived:
+                    offsets.forgive(transaction, place)
+            self._places[partition] = place
+            self._survived.add(partition)
+            if place.attempts:
+                self._careful[partition] = place.next_offset + broker.POLL_RECORDS
+            client.seek(partition, place.next_offset)
+        return new
+
+    def _topic(self, partition: TopicPartition) -> Topic:
+        return self.subscriptions[partition.topic].topic
+
+    def _advance(self, partition: TopicPartition, messages: Sequence[ConsumerRecord]) -> None:
+        """Handle what was polled of one partition."""
+        place = self._places.get(partition)
+        if place is None or not messages:
+            return
+        careful = self._careful.get(partition, 0) > messages[0].offset
+        batches = [[message] for message in messages] if careful else [list(messages)]
+        for batch in batches:
+            self._batch(self.subscriptions[partition.topic], place, batch)
+
+    def _batch(self, subscription: Subscription, place: offsets.Place, batch: list[ConsumerRecord]) -> None:
+        with self.store.transaction() as transaction:
+            offsets.count_attempt(transaction, place)
+        starts, place.attempts = place.attempts + 1, 0
+        if starts > MAX_STARTS and len(batch) == 1:
+            self._commit(
+                place, batch, lambda transaction: bury_message(transaction, place.topic, batch[0], "killed_process", starts)
+            )
+            return
+        try:
+            self._commit(place, batch, lambda transaction: self._handle(transaction, subscription, place, batch))
+        except Exception as error:
+            if is_transient(error):
+                raise
+            log.warning(
+                "batch_failed", extra={"topic": place.topic, "error": describe(error), "place": where(error), "size": len(batch)}
+            )
+            self._one_by_one(subscription, place, batch, error)
+
+    def _commit(self, place: offsets.Place, batch: list[ConsumerRecord], effects: Callable[[Transaction], None]) -> None:
+        following = batch[-1].offset + 1
+        with self.store.transaction() as transaction:
+            effects(transaction)
+            offsets.move(transaction, place, following)
+        place.next_offset = following
+
+    def _one_by_one(
+        self, subscription: Subscription, place: offsets.Place, batch: list[ConsumerRecord], error: Exception
+    ) -> None:
+        if len(batch) > 1:
+            for message in batch:
+                self._batch(subscription, place, [message])
+            return
+        self._commit(place, batch, lambda transaction: bury_message(transaction, place.topic, batch[0], describe(error), 1))
+
+    def _handle(
+        self, transaction: Transaction, subscription: Subscription, place: offsets.Place, batch: list[ConsumerRecord]
+    ) -> None:
+        events = []
+        for message in batch:
+            try:
+                events.append(subscription.decoder.decode(message.value, message.key))
+            except (Poison, ValueError) as error:  # msgspec's errors are ValueErrors
+                log.warning("message_set_aside", extra={"topic": place.topic, "error": describe(error), "offset": message.offset})
+                bury_message(transaction, place.topic, message, describe(error), 1)
+        apply(transaction, subscription, place.partition, events)
+
+
+def apply(transaction: Transaction, subscription: Subscription, partition: int, events: Sequence[Event[Any]]) -> None:
+    """Let the handler apply what is news of these events, and remember all of them as received."""
+    if not events:
+        return
+    topic = subscription.topic
+    fresh = newer(transaction, topic, events) if subscription.versioned else list(events)
+    if fresh:
+        subscription.handler(transaction, fresh)
+    offsets.see(transaction, topic.name, partition, (event.position for event in events))

@@ -1,0 +1,42 @@
+"""PostgreSQL: one engine per process, one transaction per batch of effects."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Engine, create_engine
+
+from services.runtime.clock import Clock
+from services.runtime.outbox import write_publications
+from services.runtime.settings import Settings
+from services.runtime.transaction import Transaction
+
+STATEMENT_TIMEOUT_MS = 600_000
+"""Ten minutes: longer than the national screening takes, short enough that a forgotten lock is noticed."""
+
+
+class Store:
+    """A service's database: opens transactions and wakes whoever waits for their commits."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self.service = settings.service
+        self.clock = clock
+        self.engine: Engine = create_engine(
+            settings.database_url(settings.service),
+            pool_size=4,
+            max_overflow=8,
+            pool_pre_ping=True,
+            hide_parameters=True,
+            connect_args={"connect_timeout": 5, "options": f"-c statement_timeout={STATEMENT_TIMEOUT_MS}"},
+        )
+        self.on_commit: list[Callable[[], None]] = []
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """One transaction: commits at the end, rolls back on any error."""
+        with self.engine.begin() as connection:
+            transaction = Transaction(self.service, connection, self.clock.now())
+            yield transaction
+            write_publications(transaction)
+        if transaction.publications or transaction.enqueued:
+            for wake in self.on_commit:
+                wake()

@@ -1,0 +1,55 @@
+"""Leases with fencing numbers: who of several copies does what only one may do (relay, scheduler, audit sequencer).
+
+A lease is renewed by its holder and can be taken once it has run out, by real time. The fencing number rises with each new
+holder; a write of an old holder that woke up too late is refused by `confirm`.
+"""
+
+from uuid import uuid4
+
+from services.runtime.database import Store
+from services.runtime.errors import Transient
+from services.runtime.transaction import Transaction
+
+LEASE_SECONDS = 5
+"""Long enough for a slow disk, short enough that a killed holder is replaced before anybody asks."""
+
+_ACQUIRE = """
+    INSERT INTO lease AS l (name, holder, fence, expires_at)
+    VALUES (:name, :holder, 1, clock_timestamp() + make_interval(secs => :seconds))
+    ON CONFLICT (name) DO UPDATE SET
+        fence = l.fence + CASE WHEN l.holder = excluded.holder THEN 0 ELSE 1 END,
+        holder = excluded.holder, expires_at = excluded.expires_at
+    WHERE l.holder = excluded.holder OR l.expires_at < clock_timestamp()
+    RETURNING fence
+"""
+
+
+class Lease:
+    """One copy's hold on one name. `hold()` acquires or renews it."""
+
+    def __init__(self, store: Store, name: str) -> None:
+        self.store = store
+        self.name = name
+        self.holder = uuid4()
+        self.fence: int | None = None
+
+    def hold(self) -> bool:
+        """Whether this copy holds the lease now."""
+        values = {"name": self.name, "holder": self.holder, "seconds": LEASE_SECONDS}
+        with self.store.transaction() as transaction:
+            self.fence = transaction.execute(_ACQUIRE, values).scalar_one_or_none()
+        return self.fence is not None
+
+    def confirm(self, transaction: Transaction) -> None:
+        """Refuse, inside the transaction that writes, a holder who has been replaced."""
+        found = transaction.execute("SELECT fence FROM lease WHERE name = :name FOR SHARE", {"name": self.name}).scalar_one()
+        if found != self.fence:
+            raise Transient(f"lease_lost {self.name}")
+
+    def release(self) -> None:
+        """Let the next copy have it at once (orderly stop)."""
+        with self.store.transaction() as transaction:
+            transaction.execute(
+                "UPDATE lease SET expires_at = clock_timestamp() WHERE name = :name AND holder = :holder",
+                {"name": self.name, "holder": self.holder},
+            )

@@ -1,0 +1,58 @@
+"""The outbox: facts are written beside their effects, numbered gapless per (topic, partition).
+
+The numbers are taken last in the transaction and in a fixed order of rows, so that the lock is short and cannot deadlock.
+"""
+
+from collections import defaultdict
+from uuid import uuid4
+
+import msgspec
+
+from events.envelope import Envelope
+from services.runtime.transaction import Publication, Transaction
+
+_ALLOCATE = """
+    INSERT INTO outbox_position AS o (topic, partition, last) VALUES (:topic, :partition, :count)
+    ON CONFLICT (topic, partition) DO UPDATE SET last = o.last + excluded.last RETURNING last
+"""
+_encode = msgspec.json.Encoder().encode
+
+
+def _envelope(transaction: Transaction, publication: Publication, position: int) -> bytes:
+    return _encode(
+        Envelope(
+            id=uuid4(),
+            source=f"/{transaction.service}",
+            type=publication.topic.type,
+            subject=publication.key,
+            time=transaction.now,
+            aggregateversion=publication.version or position,
+            position=position,
+            correlationid=publication.correlation,
+            data=publication.data,
+        )
+    )
+
+
+def write_publications(transaction: Transaction) -> None:
+    """Number, encode and store everything that this transaction publishes."""
+    places: dict[tuple[str, int], list[Publication]] = defaultdict(list)
+    for publication in transaction.publications:
+        places[publication.topic.name, publication.topic.partition(publication.key)].append(publication)
+    if not places:
+        return
+    first = {place: _allocate(transaction, place, len(places[place])) for place in sorted(places)}
+    with (
+        transaction.driver.cursor() as cursor,
+        cursor.copy("COPY outbox (topic, partition, position, key, payload) FROM STDIN") as copy,
+    ):
+        for (topic, partition), publications in places.items():
+            for position, publication in enumerate(publications, first[topic, partition]):
+                payload = _envelope(transaction, publication, position)
+                copy.write_row((topic, partition, position, publication.key, payload))
+
+
+def _allocate(transaction: Transaction, place: tuple[str, int], count: int) -> int:
+    topic, partition = place
+    last: int = transaction.execute(_ALLOCATE, {"topic": topic, "partition": partition, "count": count}).scalar_one()
+    return last - count + 1

@@ -1,0 +1,173 @@
+"""The relay: publishes the outbox in order, once per service, and notices when the broker's log lost what it had.
+
+For each published batch it keeps the last offset that the broker acknowledged. An end offset at or below it, or another
+cluster id, means that the log lost its tail: the cursor goes back and everything from there is published again, which
+versions make harmless. `municipality.*` is never repeated blindly; delivery is told instead (`on_lost`).
+"""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from threading import Event as Signal
+
+from kafka import KafkaProducer
+from sqlalchemy import Row
+
+from events import topics
+from events.topics import Topic
+from services.runtime import broker
+from services.runtime.database import Store
+from services.runtime.errors import describe, is_transient
+from services.runtime.lease import Lease
+from services.runtime.settings import Settings
+
+log = logging.getLogger(__name__)
+
+BATCH = 5_000
+"""Rows per publication: about 4 MB in memory."""
+IDLE_SECONDS = 0.2
+"""How long a commit of another copy may wait unnoticed; commits of this process wake the relay at once."""
+CHECK_SECONDS = 5.0
+"""How often the cluster id and the log ends are compared with what was acknowledged."""
+
+_PENDING = "SELECT topic, partition, published FROM outbox_position WHERE published < last ORDER BY topic, partition"
+_BATCH = """
+    SELECT position, key, payload FROM outbox
+    WHERE topic = :topic AND partition = :partition AND position > :published ORDER BY position LIMIT :limit
+"""
+_ACKNOWLEDGED = """
+    WITH cursor AS (
+        UPDATE outbox_position SET published = :last WHERE topic = :topic AND partition = :partition AND published = :published)
+    INSERT INTO publication (cluster, topic, partition, first_position, last_position, last_offset)
+    VALUES (:cluster, :topic, :partition, :published + 1, :last, :offset)
+    ON CONFLICT (cluster, topic, partition, last_position)
+    DO UPDATE SET first_position = excluded.first_position, last_offset = excluded.last_offset
+"""
+_ENDS = "SELECT topic, partition, max(last_offset) AS last FROM publication WHERE cluster = :cluster GROUP BY topic, partition"
+_REWIND_TAIL = """
+    WITH lost AS (
+        DELETE FROM publication WHERE cluster = :cluster AND topic = :topic AND partition = :partition AND last_offset >= :end
+        RETURNING first_position)
+    UPDATE outbox_position SET published = least(published, (SELECT min(first_position) - 1 FROM lost))
+    WHERE topic = :topic AND partition = :partition AND :republish AND EXISTS (SELECT FROM lost)
+"""
+_REWIND_CLUSTER = """
+    UPDATE outbox_position o SET published = 0 WHERE topic = ANY(:topics) AND published > 0 AND NOT EXISTS (
+        SELECT FROM publication p WHERE p.cluster = :cluster AND p.topic = o.topic AND p.partition = o.partition)
+"""
+_FORGET_CLUSTERS = "DELETE FROM publication WHERE cluster <> :cluster"
+
+
+class Relay:
+    """Publishes one service's outbox. `run` returns when `stop` is set."""
+
+    def __init__(self, settings: Settings, store: Store, writes: Sequence[Topic], on_lost: Callable[[], None] | None) -> None:
+        self.settings = settings
+        self.store = store
+        self.topics = {topic.name: topic for topic in writes}
+        self.on_lost = on_lost
+        self.broker = broker.Broker(settings)
+        self.lease = Lease(store, "relay")
+        self.wake = Signal()
+        self.cluster = ""
+        self._producer: KafkaProducer | None = None
+        self._checked = 0.0
+        store.on_commit.append(self.wake.set)
+
+    def run(self, stop: Signal) -> None:
+        """Publish until told to stop; broker and database may come and go."""
+        while not stop.is_set():
+            try:
+                busy = self.lease.hold() and self.step()
+            except Exception as error:
+                if not is_transient(error):
+                    raise
+                log.warning("relay_waits", extra={"error": describe(error)})
+                self._reset()
+                busy = False
+                stop.wait(1)
+            if not busy:
+                self.wake.wait(IDLE_SECONDS)
+                self.wake.clear()
+        self._reset()
+        self.lease.release()
+
+    def step(self) -> bool:
+        """Publish one batch of each partition that has something; whether there was any."""
+        if time.monotonic() - self._checked > CHECK_SECONDS:
+            self.check_log()
+        with self.store.transaction() as transaction:
+            pending = transaction.execute(_PENDING).all()
+        for place in pending:
+            self._publish(place.topic, place.partition, place.published)
+        return bool(pending)
+
+    def check_log(self) -> None:
+        """Compare what the broker has with what it acknowledged, and go back where it has lost something."""
+        cluster = self.broker.cluster_id()
+        with self.store.transaction() as transaction:
+            known = transaction.execute("SELECT EXISTS (SELECT FROM publication)").scalar_one()
+            ends = transaction.execute(_ENDS, {"cluster": cluster}).all()
+        lost = [place for place in ends if self._end(place.topic, place.partition) <= place.last]
+        if known and cluster != self.cluster or lost:
+            self._rewind(cluster, lost)
+        self.cluster, self._checked = cluster, time.monotonic()
+
+    def _end(self, topic: str, number: int) -> int:
+        place = broker.partition(self.settings, self._topic(topic), number)
+        return self.broker.end_offset(place)
+
+    def _topic(self, name: str) -> Topic:
+        return self.topics[name]
+
+    def _rewind(self, cluster: str, lost: Sequence["Row[tuple[str, int, int]]"]) -> None:
+        repeatable = [name for name, topic in self.topics.items() if topic.republish]
+        with self.store.transaction() as transaction:
+            self.lease.confirm(transaction)
+            for place in lost:
+                end = self._end(place.topic, place.partition)
+                transaction.execute(
+                    _REWIND_TAIL,
+                    {
+                        "cluster": cluster,
+                        "topic": place.topic,
+                        "partition": place.partition,
+                        "end": end,
+                        "republish": self._topic(place.topic).republish,
+                    },
+                )
+            moved = transaction.execute(_REWIND_CLUSTER, {"topics": repeatable, "cluster": cluster}).rowcount
+            forgotten = transaction.execute(_FORGET_CLUSTERS, {"cluster": cluster}).rowcount
+        if lost or forgotten:
+            log.warning("log_lost", extra={"partitions": len(lost), "rewound": moved, "cluster": cluster})
+            if self.on_lost:
+                self.on_lost()
+
+    def _publish(self, topic: str, number: int, published: int) -> None:
+        values = {"topic": topic, "partition": number, "published": published, "limit": BATCH}
+        with self.store.transaction() as transaction:
+            rows = transaction.execute(_BATCH, values).all()
+        offset = self._send(self._topic(topic), number, rows)
+        with self.store.transaction() as transaction:
+            self.lease.confirm(transaction)
+            transaction.execute(_ACKNOWLEDGED, {**values, "last": rows[-1].position, "offset": offset, "cluster": self.cluster})
+
+    def _send(self, topic: Topic, number: int, rows: Sequence["Row[tuple[int, str, bytes]]"]) -> int:
+        if self._producer is None:
+            self._producer = broker.producer(self.settings)
+        name = self.settings.kafka_name(topic.name)
+        futures = [self._producer.send(name, row.payload, row.key.encode(), partition=number) for row in rows]
+        self._producer.flush(timeout=30)
+        return max(int(future.get(timeout=30).offset) for future in futures)
+
+    def _reset(self) -> None:
+        self._checked = 0.0
+        self.broker.close()
+        if self._producer is not None:
+            self._producer.close(timeout=2)
+            self._producer = None
+
+
+def written_by(service: str, municipalities: Sequence[str]) -> list[Topic]:
+    """The topics that a service may publish to."""
+    return [topic for topic in topics.declared(municipalities) if topic.writer == service]

@@ -1,0 +1,168 @@
+"""The composition of a process: what it consumes, works on, repeats, serves – and how it starts and stops in order.
+
+`main.py` of each service builds one of these. A Fatal error of any part stops the whole process with exit code 70, so that
+whoever runs it sees it; SIGTERM stops it in order with 0.
+"""
+
+import logging
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from functools import partial
+from threading import Event as Signal
+from threading import Thread, current_thread
+from typing import Any
+
+import msgspec
+from litestar import Request, get, post
+from litestar.exceptions import NotFoundException
+from litestar.types import ControllerRouterHandler
+
+from events.topics import Topic
+from services.runtime import broker
+from services.runtime import log as logs
+from services.runtime.clock import Clock
+from services.runtime.clock import build as build_clock
+from services.runtime.consumer import Consumer, Handler, Subscription, apply
+from services.runtime.database import Store
+from services.runtime.dead_letters import DeadLetter, DeadLetters
+from services.runtime.errors import Fatal, Poison, Transient, describe, is_transient, where
+from services.runtime.events import Decoder
+from services.runtime.http import Server, actor, allow, application
+from services.runtime.lease import Lease
+from services.runtime.relay import Relay, written_by
+from services.runtime.settings import Settings, load
+from services.runtime.transaction import Transaction
+from services.runtime.work import Effects, Worker, WorkItem
+
+log = logging.getLogger(__name__)
+
+Part = Callable[[Signal], None]
+STOP_SECONDS = 20
+"""Longest wait for one part to finish what it is doing."""
+EXIT_FATAL = 70
+"""BSD's EX_SOFTWARE: the log's last line says what to mend."""
+
+
+class Service:
+    """One service under construction, then running."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.clock: Clock = build_clock(settings)
+        self.store = Store(settings, self.clock)
+        self.on_lost: Callable[[], None] | None = None
+        self._subscriptions: list[Subscription] = []
+        self._doers: dict[str, Callable[[WorkItem], Effects]] = {}
+        self._periodic: list[tuple[str, float, Callable[[], None]]] = []
+        self._routes: list[ControllerRouterHandler] = []
+        self._stop = Signal()
+        self._failure: BaseException | None = None
+
+    def consume(self, topic: Topic, handler: Handler, *, versioned: bool = True) -> None:
+        """Handle the events of a topic; stale ones are dropped unless the handler applies versions itself."""
+        self._subscriptions.append(Subscription(topic, handler, versioned, Decoder(topic)))
+
+    def work(self, kind: str, doer: Callable[[WorkItem], Effects]) -> None:
+        """Do work rows of a kind: call out, then return the effects to commit."""
+        self._doers[kind] = doer
+
+    def every(self, name: str, seconds: float, action: Callable[[], None]) -> None:
+        """Repeat an action in one of all copies (it holds a lease)."""
+        self._periodic.append((name, seconds, action))
+
+    def serve(self, routes: Sequence[ControllerRouterHandler]) -> None:
+        """Open HTTP doors."""
+        self._routes += routes
+
+    def dead_letters(self) -> DeadLetters:
+        """The operator's view on this service's dead letters."""
+        return DeadLetters(self.store, self._redrive)
+
+    def _redrive(self, transaction: Transaction, row: Any) -> None:
+        if row.origin.startswith("work:"):
+            transaction.enqueue(row.origin.removeprefix("work:"), row.key, msgspec.Raw(bytes(row.payload)))
+            return
+        subscription = next(each for each in self._subscriptions if each.topic.name == row.topic)
+        key = row.key.encode() if row.key is not None else None
+        apply(transaction, subscription, row.partition, [subscription.decoder.decode(bytes(row.payload or b""), key)])
+
+    def run(self) -> int:
+        """Run until SIGTERM or a fatal error; the exit code."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self._stop.set())
+        writes = written_by(self.settings.service, self.settings.municipalities)
+        broker.wait_for_broker(broker.Broker(self.settings))
+        broker.Broker(self.settings).check_rights([each.topic for each in self._subscriptions], writes)
+        threads = [Thread(target=self._guarded, args=(part,), name=name) for name, part in self._parts(writes)]
+        for thread in threads:
+            thread.start()
+        log.info("started", extra={"clock": type(self.clock).__name__, "automatic_release": self.settings.automatic_release})
+        self._stop.wait()
+        for thread in threads:
+            thread.join(timeout=STOP_SECONDS)
+        log.info("stopped")
+        return EXIT_FATAL if self._failure else 0
+
+    def _parts(self, writes: Sequence[Topic]) -> list[tuple[str, Part]]:
+        consumer = Consumer(self.settings, self.store, self._subscriptions)
+        parts: list[tuple[str, Part]] = [("relay", Relay(self.settings, self.store, writes, self.on_lost).run)]
+        if self._subscriptions:
+            parts.append(("consumer", consumer.run))
+        if self._doers:
+            parts.append(("worker", Worker(self.store, self._doers).run))
+        parts += [(name, partial(self._repeat, name, seconds, action)) for name, seconds, action in self._periodic]
+        missing = (lambda: [] if consumer.ready.is_set() else ["consumer"]) if self._subscriptions else list
+        app = application(self.settings, [*self._routes, *operator_doors(self)], missing)
+        return [*parts, ("http", Server.build(self.settings, app).run_until)]
+
+    def _guarded(self, part: Callable[[Signal], None]) -> None:
+        try:
+            part(self._stop)
+        except BaseException as error:
+            log.critical("fatal", extra={"part": current_thread().name, "error": describe(error), "place": where(error)})
+            self._failure = error
+        finally:
+            self._stop.set()
+
+    def _repeat(self, name: str, seconds: float, action: Callable[[], None], stop: Signal) -> None:
+        lease = Lease(self.store, name)
+        while not stop.wait(seconds):
+            try:
+                if lease.hold():
+                    action()
+            except Exception as error:
+                if not is_transient(error):
+                    raise
+                log.warning("periodic_waits", extra={"name_of": name, "error": describe(error)})
+        lease.release()
+
+
+def operator_doors(service: Service) -> list[ControllerRouterHandler]:
+    """Doors that every service has for the operator: its dead letters."""
+
+    @get("/dead-letters", opt=allow("operator"), sync_to_thread=True)
+    def list_dead_letters() -> list[DeadLetter]:
+        return service.dead_letters().list()
+
+    @post("/dead-letters/{number:int}/redrive", opt=allow("operator"), sync_to_thread=True)
+    def redrive(number: int, request: Request[Any, Any, Any]) -> dict[str, int]:
+        try:
+            if not service.dead_letters().redrive(number, actor(request).principal):
+                raise NotFoundException("no such dead letter waits")
+        except (Poison, Transient, ValueError) as error:
+            raise NotFoundException(f"it fails again: {describe(error)}") from None
+        return {"redriven": number}
+
+    return [list_dead_letters, redrive]
+
+
+def main(name: str, build: Callable[[Settings], Service]) -> None:
+    """Entry point of a service process."""
+    logs.configure(name)
+    try:
+        code = build(load(name)).run()
+    except Fatal as error:
+        log.critical("fatal", extra={"error": describe(error)})
+        code = EXIT_FATAL
+    sys.exit(code)

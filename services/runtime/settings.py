@@ -1,0 +1,113 @@
+"""Everything a process is told from outside, read once from the environment. Secrets are files, one per secret.
+
+No default is dangerous in production: without `SOCIALSOG_ENVIRONMENT=embedded` a simulated clock is refused.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+from events.municipalities import BY_CODE, MUNICIPALITIES
+from services.runtime.errors import Fatal
+
+SERVICES = ("intake", "identity", "screening", "deduplication", "notification", "delivery", "audit", "monitoring")
+"""Every process, in the order of the way of the data; the place gives each its port in the embedded form."""
+
+
+@dataclass(frozen=True)
+class Database:
+    """Where PostgreSQL listens, without credentials."""
+
+    host: str
+    port: int
+    name: str
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of one process. `namespace` keeps several systems apart on one broker and database (tests)."""
+
+    service: str
+    environment: Literal["embedded", "production"]
+    namespace: str
+    state: Path
+    secrets: Path
+    inbox: Path
+    clock: str
+    kafka: str
+    database: Database
+    http_host: str
+    base_port: int
+    municipalities: tuple[str, ...]
+    automatic_release: bool
+    urls: Mapping[str, str]
+
+    def secret(self, name: str) -> str:
+        """One secret. Raises Fatal naming the missing file."""
+        path = self.secrets / name
+        try:
+            return path.read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise Fatal(f"secret {name} cannot be read ({type(error).__name__}): run `make start`, or mount {path}") from None
+
+    @property
+    def port(self) -> int:
+        """This service's HTTP port."""
+        return self.base_port + SERVICES.index(self.service)
+
+    def url(self, service: str) -> str:
+        """Address of another service's HTTP doors."""
+        return self.urls.get(service) or f"http://127.0.0.1:{self.base_port + SERVICES.index(service)}"
+
+    def kafka_name(self, name: str) -> str:
+        """Name of a topic, group or principal on the broker."""
+        return f"{self.namespace}.{name}" if self.namespace else name
+
+    def database_name(self, name: str) -> str:
+        """Name of a schema or role in the database."""
+        return f"{self.namespace}_{name}" if self.namespace else name
+
+    def database_url(self, role: str) -> str:
+        """SQLAlchemy URL of a role, with its password from the secrets."""
+        password = self.secret(f"postgres-{role}")
+        place = self.database
+        return f"postgresql+psycopg://{self.database_name(role)}:{password}@{place.host}:{place.port}/{place.name}"
+
+
+def _database(url: str) -> Database:
+    parts = urlsplit(url)
+    return Database(parts.hostname or "127.0.0.1", parts.port or 5432, parts.path.lstrip("/") or "socialsog")
+
+
+def _municipalities(text: str) -> tuple[str, ...]:
+    codes = tuple(code.strip() for code in text.split(",") if code.strip())
+    if unknown := [code for code in codes if code not in BY_CODE]:
+        raise Fatal(f"SOCIALSOG_MUNICIPALITIES names unknown municipalities {unknown}: use three-digit codes")
+    return codes or tuple(municipality.code for municipality in MUNICIPALITIES)
+
+
+def load(service: str, environ: Mapping[str, str] = os.environ) -> Settings:
+    """Settings of `service` from the environment. Raises Fatal that says which variable to mend."""
+    environment = environ.get("SOCIALSOG_ENVIRONMENT", "production")
+    if environment not in ("embedded", "production"):
+        raise Fatal("SOCIALSOG_ENVIRONMENT must be embedded or production")
+    state = Path(environ.get("SOCIALSOG_STATE", ".state")).resolve()
+    return Settings(
+        service=service,
+        environment="embedded" if environment == "embedded" else "production",
+        namespace=environ.get("SOCIALSOG_NAMESPACE", ""),
+        state=state,
+        secrets=Path(environ.get("SOCIALSOG_SECRETS", state / "secrets")),
+        inbox=Path(environ.get("SOCIALSOG_INBOX", state / "inbox")),
+        clock=environ.get("SOCIALSOG_CLOCK", "system"),
+        kafka=environ.get("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:9392"),
+        database=_database(environ.get("DATABASE_URL", "postgresql://127.0.0.1:5632/socialsog")),
+        http_host=environ.get("SOCIALSOG_HTTP_HOST", "127.0.0.1"),
+        base_port=int(environ.get("SOCIALSOG_BASE_PORT", "8700")),
+        municipalities=_municipalities(environ.get("SOCIALSOG_MUNICIPALITIES", "")),
+        automatic_release=environ.get("SOCIALSOG_AUTOMATIC_RELEASE", "off") == "on",
+        urls={name: environ[key] for name in SERVICES if (key := f"SOCIALSOG_{name.upper()}_URL") in environ},
+    )

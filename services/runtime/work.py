@@ -1,0 +1,161 @@
+"""Work rows: whatever calls out (HTTP, rendering, files) is done here and never inside an event handler.
+
+A worker claims a row, calls out without a transaction, and commits the effects together with the row's removal. A failure
+that may pass is tried again with growing pauses, for ever and visibly; one that cannot pass goes to the dead letters, as
+does a row whose worker died three times. Lanes (municipalities) take turns, so that no slow neighbour holds up the rest.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from threading import Event as Signal
+
+from services.runtime.database import Store
+from services.runtime.dead_letters import bury_work
+from services.runtime.errors import describe, is_transient, where
+from services.runtime.transaction import Transaction
+
+log = logging.getLogger(__name__)
+
+Effects = Callable[[Transaction], None]
+CLAIM_SECONDS = 120
+"""How long a claim lasts before the worker counts as dead."""
+MAX_CRASHES = 3
+"""Workers that one row may take down before it is set aside."""
+FIRST_PAUSE_SECONDS = 0.25
+LONGEST_PAUSE_SECONDS = 60.0
+IDLE_SECONDS = 0.3
+"""How long due work of another copy may wait unnoticed; own commits wake the worker."""
+
+_CLAIM = """
+    WITH due AS (
+        SELECT id FROM (
+            SELECT id, row_number() OVER (PARTITION BY lane ORDER BY next_attempt_at) AS turn
+            FROM work WHERE kind = ANY(:kinds) AND next_attempt_at <= clock_timestamp()
+        ) AS queued ORDER BY turn LIMIT 1000
+    ), free AS (
+        SELECT work.id FROM work JOIN due USING (id) WHERE next_attempt_at <= clock_timestamp()
+        FOR UPDATE OF work SKIP LOCKED LIMIT 1
+    )
+    UPDATE work SET crashes = crashes + claimed::int, claimed = true, attempts = attempts + 1,
+        next_attempt_at = clock_timestamp() + make_interval(secs => :claim)
+    FROM free WHERE work.id = free.id
+    RETURNING work.id, kind, key, payload, revision, attempts, crashes
+"""
+_DONE = "DELETE FROM work WHERE id = :id AND revision = :revision AND attempts = :attempts"
+_LATER = """
+    UPDATE work SET claimed = false, last_error = :error, next_attempt_at = clock_timestamp() + make_interval(secs => :pause)
+    WHERE id = :id AND revision = :revision AND attempts = :attempts
+"""
+
+
+@dataclass(frozen=True)
+class WorkItem:
+    """One claimed row. `payload` is the JSON that was enqueued."""
+
+    id: int
+    kind: str
+    key: str
+    payload: bytes
+    revision: int
+    attempts: int
+    crashes: int
+
+
+class Superseded(Exception):
+    """The row was asked for anew or taken over while we worked: our effects must not be committed."""
+
+
+class Postpone(Exception):
+    """Raised by a worker whose work is not due yet: try again after `seconds`, without counting it as a failure."""
+
+    def __init__(self, reason: str, seconds: float) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.seconds = seconds
+
+
+class Worker:
+    """Does one service's work in one thread. `run` returns when `stop` is set."""
+
+    def __init__(self, store: Store, doers: dict[str, Callable[[WorkItem], Effects]]) -> None:
+        self.store = store
+        self.doers = doers
+        self.wake = Signal()
+        store.on_commit.append(self.wake.set)
+
+    def run(self, stop: Signal) -> None:
+        """Work until told to stop; database and callees may come and go."""
+        while not stop.is_set():
+            try:
+                busy = self.step()
+            except Exception as error:
+                if not is_transient(error):
+                    raise
+                log.warning("worker_waits", extra={"error": describe(error)})
+                stop.wait(1)
+                continue
+            if not busy:
+                self.wake.wait(IDLE_SECONDS)
+                self.wake.clear()
+
+    def step(self) -> bool:
+        """Do one piece of work; whether there was one."""
+        item = self._claim()
+        if item is None:
+            return False
+        if item.crashes >= MAX_CRASHES:
+            self._bury(item, "killed_process")
+            return True
+        try:
+            self._finish(item, self.doers[item.kind](item))
+        except Superseded:
+            log.info("work_superseded", extra={"kind": item.kind})
+        except Postpone as wish:
+            self._later(item, wish.reason, wish.seconds)
+        except Exception as error:
+            self._fail(item, error)
+        return True
+
+    def _claim(self) -> WorkItem | None:
+        with self.store.transaction() as transaction:
+            row = transaction.execute(_CLAIM, {"kinds": list(self.doers), "claim": CLAIM_SECONDS}).one_or_none()
+        return WorkItem(row.id, row.kind, row.key, bytes(row.payload), row.revision, row.attempts, row.crashes) if row else None
+
+    def _finish(self, item: WorkItem, effects: Effects) -> None:
+        with self.store.transaction() as transaction:
+            self._remove(transaction, item)
+            effects(transaction)
+
+    def _remove(self, transaction: Transaction, item: WorkItem) -> None:
+        values = {"id": item.id, "revision": item.revision, "attempts": item.attempts}
+        if transaction.execute(_DONE, values).rowcount != 1:
+            raise Superseded
+
+    def _fail(self, item: WorkItem, error: Exception) -> None:
+        if not is_transient(error):
+            log.error("work_set_aside", extra={"kind": item.kind, "error": describe(error), "place": where(error)})
+            self._bury(item, describe(error))
+            return
+        pause = min(FIRST_PAUSE_SECONDS * 2 ** min(item.attempts - 1, 10), LONGEST_PAUSE_SECONDS)
+        log.warning("work_again", extra={"kind": item.kind, "error": describe(error), "pause_seconds": pause})
+        self._later(item, describe(error), pause)
+
+    def _later(self, item: WorkItem, reason: str, seconds: float) -> None:
+        with self.store.transaction() as transaction:
+            transaction.execute(
+                _LATER,
+                {
+                    "id": item.id,
+                    "revision": item.revision,
+                    "attempts": item.attempts,
+                    "error": reason,
+                    "pause": seconds,
+                },
+            )
+
+    def _bury(self, item: WorkItem, reason: str) -> None:
+        with self.store.transaction() as transaction:
+            bury_work(transaction, item.kind, item.key, item.payload, reason, item.attempts)
+            values = {"id": item.id, "revision": item.revision}
+            transaction.execute("DELETE FROM work WHERE id = :id AND revision = :revision", values)
