@@ -28,7 +28,10 @@ class Database:
 
 @dataclass(frozen=True)
 class Settings:
-    """Settings of one process. `namespace` keeps several systems apart on one broker and database (tests)."""
+    """Settings of one process. `namespace` keeps several systems apart on one broker and database (tests).
+
+    `first_week` is the programme's first ISO week: what was registered before it is history and never triggers.
+    """
 
     service: str
     environment: Literal["embedded", "production"]
@@ -43,6 +46,7 @@ class Settings:
     base_port: int
     municipalities: tuple[str, ...]
     automatic_release: bool
+    first_week: str
     urls: Mapping[str, str]
 
     def secret(self, name: str) -> str:
@@ -109,5 +113,6 @@ def load(service: str, environ: Mapping[str, str] = os.environ) -> Settings:
         base_port=int(environ.get("SOCIALSOG_BASE_PORT", "8700")),
         municipalities=_municipalities(environ.get("SOCIALSOG_MUNICIPALITIES", "")),
         automatic_release=environ.get("SOCIALSOG_AUTOMATIC_RELEASE", "off") == "on",
+        first_week=environ.get("SOCIALSOG_FIRST_WEEK", "2026-W38"),
         urls={name: environ[key] for name in SERVICES if (key := f"SOCIALSOG_{name.upper()}_URL") in environ},
     )
