@@ -1,0 +1,75 @@
+"""Where everything listens: ports on 127.0.0.1, chosen at first start, remembered, and moved on when somebody else has them."""
+
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+HOST = "127.0.0.1"
+KAFKA, POSTGRES, SERVICES = 9392, 5632, 8700
+SERVICE_PORTS = 10
+"""Ports in the services' block: eight services, and two to spare."""
+
+
+class Addresses(msgspec.Struct, frozen=True):
+    """Ports of one system. `services` is the first of a block of `SERVICE_PORTS`."""
+
+    kafka: int = KAFKA
+    controller: int = KAFKA + 1
+    postgres: int = POSTGRES
+    services: int = SERVICES
+
+    @property
+    def bootstrap(self) -> str:
+        """Kafka's address."""
+        return f"{HOST}:{self.kafka}"
+
+
+def is_free(port: int) -> bool:
+    """Whether a server could listen on the port now."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+    return True
+
+
+def free_block(first: int, size: int, free: Callable[[int], bool] = is_free) -> int:
+    """First port of the first free block of this size at or after `first`, in steps of the block's size."""
+    for start in range(first, 65000, size):
+        if all(free(port) for port in range(start, start + size)):
+            return start
+    raise RuntimeError(f"no {size} free ports at or above {first}: stop something that listens on 127.0.0.1")
+
+
+def load(state: Path) -> Addresses | None:
+    """The remembered addresses; None before the first start."""
+    path = state / "addresses.json"
+    return msgspec.json.decode(path.read_bytes(), type=Addresses) if path.exists() else None
+
+
+def save(state: Path, addresses: Addresses) -> None:
+    """Remember the addresses, atomically."""
+    spare = state / "addresses.new"
+    spare.write_bytes(msgspec.json.format(msgspec.json.encode(addresses)))
+    os.replace(spare, state / "addresses.json")
+
+
+def choose(state: Path, running: Callable[[str], bool]) -> Addresses:
+    """Addresses for a start: those of what is `running(name)` stay, others move to the next free block where taken."""
+    wanted = load(state) or Addresses()
+    kafka, postgres, services = wanted.kafka, wanted.postgres, wanted.services
+    if not running("kafka"):
+        kafka = free_block(kafka, 2)
+    if not running("postgres"):
+        postgres = free_block(postgres, 1)
+    if not running("services"):
+        services = free_block(services, SERVICE_PORTS)
+    chosen = Addresses(kafka, kafka + 1, postgres, services)
+    if chosen != load(state):
+        save(state, chosen)
+    return chosen
