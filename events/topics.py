@@ -32,7 +32,10 @@ FOREVER = -1
 
 @dataclass(frozen=True)
 class Topic:
-    """A topic and its rights. `retention_ms` -1 keeps for ever; `republish` false means the relay never repeats it blindly."""
+    """A topic and its rights. `retention_ms` -1 keeps for ever; `republish` false means the relay never repeats it blindly.
+
+    `event` names the kind of fact where many topics carry the same; it is the topic's name unless given.
+    """
 
     name: str
     data: type[Any]
@@ -43,12 +46,12 @@ class Topic:
     retention_ms: int = 8 * WEEK_MS
     compacted: bool = False
     republish: bool = True
+    event: str = ""
 
     @property
     def type(self) -> str:
-        """CloudEvents `type`: the topic's name, with the municipality's code taken out."""
-        parts = self.name.split(".")
-        return "dk.socialsog." + ".".join(part for part in parts if not part.isdigit())
+        """CloudEvents `type`: of what kind the fact is, whichever service or municipality the topic belongs to."""
+        return f"dk.socialsog.{self.event or self.name}"
 
     def partition(self, key: str) -> int:
         """Partition of a key, stable for the life of the topic."""
@@ -83,7 +86,8 @@ DELIVERY = Topic("delivery.state.v1", Delivery, "notification_id", "delivery", (
 
 FACTS: tuple[Topic, ...] = (RECORD, EXTRACT, ALIAS, EVIDENCE, CANDIDATE, RUN, CASE, DECISION, DELIVERY)
 AUDIT: dict[str, Topic] = {
-    service: Topic(f"audit.{service}.v1", AuditEntry, "source", service, ("audit", "monitoring")) for service in DOMAIN_SERVICES
+    service: Topic(f"audit.{service}.v1", AuditEntry, "source", service, ("audit", "monitoring"), event="audit.entry.v1")
+    for service in DOMAIN_SERVICES
 }
 
 
@@ -96,12 +100,20 @@ def municipal_notification(code: str) -> Topic:
         "delivery",
         (f"municipality-{code}",),
         republish=False,
+        event="municipality.notification.v1",
     )
 
 
 def municipal_receipt(code: str) -> Topic:
     """The topic on which one municipality's case system answers. Outside parties have no version: an inbox of ids instead."""
-    return Topic(f"municipality.{code}.receipt.v1", Receipt, "message_id", f"municipality-{code}", ("delivery",))
+    return Topic(
+        f"municipality.{code}.receipt.v1",
+        Receipt,
+        "message_id",
+        f"municipality-{code}",
+        ("delivery",),
+        event="municipality.receipt.v1",
+    )
 
 
 def municipal(codes: Iterable[str]) -> list[Topic]:
