@@ -15,7 +15,7 @@ from events.topics import Topic
 def test_generated_files_do_not_drift() -> None:
     for path, text in files().items():
         assert path.read_text(encoding="utf-8") == text, f"{path.name} drifted: run `make contract`"
-    generated = {path for path in files()}
+    generated = set(files())
     assert set((HERE / "schemas").iterdir()) <= generated, "a schema that no topic has"
 
 
