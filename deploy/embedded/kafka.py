@@ -3,7 +3,6 @@
 `start` formats the data folder the first time, waits until the node really serves, and can be called when it already runs.
 """
 
-import os
 import shutil
 import subprocess
 import uuid
@@ -17,6 +16,7 @@ from deploy.addresses import HOST
 from deploy.embedded.java import Progress, class_path, java
 from deploy.embedded.kafka_settings import Node, log_configuration, server_properties
 from deploy.pids import Command, Process
+from deploy.secrets import private_file
 from deploy.waiting import DeadlinePassed, wait_until
 
 HEAP_MB = 384
@@ -30,13 +30,6 @@ PROBE_MS = 2000
 
 class KafkaFailed(Exception):
     """Kafka did not start; the message names the log to read."""
-
-
-def private_file(path: Path, text: str) -> None:
-    """Write a file that only the owner can read."""
-    path.unlink(missing_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        file.write(text)
 
 
 class KafkaServer:

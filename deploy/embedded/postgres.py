@@ -57,7 +57,7 @@ class PostgresFailed(Exception):
 
 
 class PostgresServer:
-    """PostgreSQL of one state folder: data in `$STATE/postgres` (or a spare folder, see `reach`), log in `$STATE/logs/postgres.log`."""
+    """PostgreSQL of one state folder: data in `$STATE/postgres` (or where `reach` says), log in `$STATE/logs/postgres.log`."""
 
     def __init__(self, state: Path, port: int, password: str) -> None:
         self.state = state

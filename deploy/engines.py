@@ -1,0 +1,107 @@
+"""The two servers a system runs on, as far as provisioning and services must know them – and the embedded pair of one folder."""
+
+import os
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+from deploy import addresses
+from deploy.embedded.java import Progress
+from deploy.embedded.kafka import KafkaServer
+from deploy.embedded.postgres import PostgresServer
+from deploy.pids import Process
+from deploy.secrets import Secrets
+
+DATABASE = "socialsog"
+
+
+@dataclass(frozen=True)
+class Engines:
+    """Addresses, and the administrators' log-ins, which only provisioning uses. `admin_url` names a database that exists."""
+
+    bootstrap: str
+    kafka_admin: str
+    kafka_password: str = field(repr=False)
+    admin_url: str = field(repr=False)
+    database: str = DATABASE
+
+    @property
+    def database_url(self) -> str:
+        """Where services find the database; no log-in in it."""
+        parts = urlsplit(self.admin_url)
+        return f"postgresql://{parts.hostname}:{parts.port or 5432}/{self.database}"
+
+    def admin_of(self, database: str) -> str:
+        """The administrator's URL of another database on the same server."""
+        return urlunsplit(urlsplit(self.admin_url)._replace(path=f"/{database}"))
+
+
+def given(environ: Mapping[str, str] = os.environ) -> Engines | None:
+    """Engines that the environment names: `KAFKA_BOOTSTRAP_SERVERS` and `DATABASE_URL` (with its administrator's log-in);
+    Kafka's administrator in `KAFKA_ADMIN_USER` (admin unless set) and `KAFKA_ADMIN_PASSWORD`. None unless both are named.
+    """
+    bootstrap, url = environ.get("KAFKA_BOOTSTRAP_SERVERS"), environ.get("DATABASE_URL")
+    if not bootstrap or not url:
+        return None
+    name = urlsplit(url).path.lstrip("/")
+    return Engines(
+        bootstrap, environ.get("KAFKA_ADMIN_USER", "admin"), environ.get("KAFKA_ADMIN_PASSWORD", ""),
+        url, name if name not in ("", "postgres") else DATABASE,
+    )
+
+
+class EmbeddedEngines:
+    """Kafka and PostgreSQL of one state folder. Ports are chosen at `start`; both servers start side by side."""
+
+    def __init__(self, state: Path) -> None:
+        self.state = state.resolve()
+        self.secrets = Secrets(self.state / "secrets")
+
+    def running(self, name: str) -> bool:
+        """Whether one of `kafka`, `postgres` or any service of this folder runs."""
+        if name == "services":
+            found = {path.stem for path in (self.state / "pids").glob("*.json")} - {"kafka", "postgres"}
+            return any(Process(self.state / "pids", each).pid for each in found)
+        return Process(self.state / "pids", name).pid is not None
+
+    @property
+    def addresses(self) -> addresses.Addresses:
+        """Where they listen, or last listened."""
+        return addresses.load(self.state) or addresses.Addresses()
+
+    @property
+    def kafka(self) -> KafkaServer:
+        """The Kafka server, running or not."""
+        ports = self.addresses
+        admin, controller = self.secrets.read("kafka-admin"), self.secrets.read("kafka-controller")
+        return KafkaServer(self.state, ports.kafka, ports.controller, admin, controller)
+
+    @property
+    def postgres(self) -> PostgresServer:
+        """The PostgreSQL server, running or not."""
+        return PostgresServer(self.state, self.addresses.postgres, self.secrets.read("postgres-admin"))
+
+    @property
+    def engines(self) -> Engines:
+        """What provisioning and services need to know of them."""
+        return Engines(self.kafka.bootstrap, "admin", self.secrets.read("kafka-admin"), self.postgres.url())
+
+    def start(self, progress: Progress = lambda what, done, total: None) -> Engines:
+        """Start what does not run yet and wait until both serve."""
+        self.state.mkdir(mode=0o711, parents=True, exist_ok=True)
+        self.secrets.make_engines()
+        addresses.choose(self.state, self.running)
+        with ThreadPoolExecutor(2) as pool:
+            for server in [pool.submit(self.postgres.start), pool.submit(self.kafka.start, progress)]:
+                server.result()
+        return self.engines
+
+    def stop(self) -> list[str]:
+        """Stop both; the names of those that had to be killed."""
+        if not self.secrets.folder.exists():
+            return []
+        with ThreadPoolExecutor(2) as pool:
+            stopped = {"kafka": pool.submit(self.kafka.stop), "postgres": pool.submit(self.postgres.stop)}
+            return [name for name, orderly in stopped.items() if not orderly.result()]

@@ -1,0 +1,165 @@
+"""PostgreSQL's database, roles, schemas, tables and rights, from each service's `store.py`.
+
+A store declares `metadata` (tables without schema), and may declare `LEDGER_VIEW` (a SELECT: the body of the view `ledger`) and
+`GRANTS` (table -> privileges, where they are fewer than all four). The administrator owns everything; a service may use its
+own tables and nothing else, and cannot define anything. `ledger_reader` reads the ledger views and nothing else. PUBLIC has
+nothing.
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module, util
+from typing import Any
+
+import psycopg
+from sqlalchemy import Connection, Dialect, MetaData, create_engine, inspect, text
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+from deploy.embedded.postgres import answers
+from deploy.engines import Engines
+from deploy.provision.kafka import ProvisioningFailed
+from deploy.secrets import LEDGER_READER, Secrets
+from services.runtime.settings import SERVICES
+
+ALL = "SELECT, INSERT, UPDATE, DELETE"
+FORMAT = "1"
+"""Raise when this module gives other rights for the same declaration: systems made before then get them too."""
+
+
+@dataclass(frozen=True)
+class StoreDeclaration:
+    """What one service's store declares."""
+
+    service: str
+    metadata: MetaData
+    ledger: str | None = None
+    grants: Mapping[str, str] = field(default_factory=dict)
+
+    def digest(self, dialect: Dialect) -> str:
+        """Digest of everything that provisioning makes of it."""
+        parts = [FORMAT, self.ledger or "", repr(sorted(self.grants.items()))]
+        for table in self.metadata.sorted_tables:
+            parts.append(str(CreateTable(table).compile(dialect=dialect)))
+            parts += sorted(str(CreateIndex(index).compile(dialect=dialect)) for index in table.indexes)
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def declarations() -> Iterator[StoreDeclaration]:
+    """The stores of all services that have one."""
+    for service in SERVICES:
+        name = f"services.{service}.store"
+        if util.find_spec(f"services.{service}") is None or util.find_spec(name) is None:
+            continue
+        store: Any = import_module(name)
+        yield StoreDeclaration(service, store.metadata, getattr(store, "LEDGER_VIEW", None), getattr(store, "GRANTS", {}))
+
+
+def quoted(name: str) -> str:
+    """A name as an SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+class PostgresProvisioning:
+    """Provisions one system (namespace) in one database."""
+
+    def __init__(self, engines: Engines, secrets: Secrets, namespace: str) -> None:
+        self.engines = engines
+        self.secrets = secrets
+        self.namespace = namespace
+
+    def named(self, name: str) -> str:
+        """Name of a role or schema, with the namespace before it."""
+        return f"{self.namespace}_{name}" if self.namespace else name
+
+    def apply(self) -> dict[str, int]:
+        """Make what is missing. Returns how many databases, roles and schemas were made or changed; all 0 when nothing was."""
+        stores = list(declarations())
+        made = {"databases": self._database(), "roles": 0, "schemas": 0}
+        url = self.engines.admin_of(self.engines.database).replace("postgresql://", "postgresql+psycopg://", 1)
+        engine = create_engine(url, hide_parameters=True)
+        try:
+            for role in [*(store.service for store in stores), LEDGER_READER]:
+                with engine.begin() as connection:
+                    made["roles"] += self._role(connection, role)
+            for store in stores:
+                with engine.begin() as connection:
+                    made["schemas"] += self._schema(connection, store)
+        finally:
+            engine.dispose()
+        return made
+
+    def _database(self) -> int:
+        with psycopg.connect(self.engines.admin_url, autocommit=True) as connection:
+            if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [self.engines.database]).fetchone():
+                return 0
+            connection.execute(f"CREATE DATABASE {quoted(self.engines.database)}".encode())
+        with psycopg.connect(self.engines.admin_of(self.engines.database)) as connection:
+            connection.execute(f"REVOKE ALL ON DATABASE {quoted(self.engines.database)} FROM PUBLIC".encode())
+            connection.execute("REVOKE ALL ON SCHEMA public FROM PUBLIC")
+        return 1
+
+    def _role(self, connection: Connection, service: str) -> int:
+        """A role that can log in with the password of the secrets folder; the log-in itself is the test."""
+        role, password = self.named(service), self.secrets.read(f"postgres-{service}")
+        exists = connection.execute(text("SELECT 1 FROM pg_roles WHERE rolname = :role"), {"role": role}).first()
+        if exists and answers(self._url(role, password)):
+            return 0
+        driver: Any = connection.connection.driver_connection
+        verifier = driver.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256").decode()
+        verb = "ALTER" if exists else "CREATE"
+        rights = f"{'TEMPORARY, ' if service != LEDGER_READER else ''}CONNECT"
+        run(connection, f"{verb} ROLE {quoted(role)} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD '{verifier}'")
+        run(connection, f"GRANT {rights} ON DATABASE {quoted(self.engines.database)} TO {quoted(role)}")
+        run(connection, f"ALTER ROLE {quoted(role)} SET search_path = {quoted(role)}")
+        return 1
+
+    def _url(self, role: str, password: str) -> str:
+        return self.engines.database_url.replace("postgresql://", f"postgresql://{role}:{password}@", 1)
+
+    def _schema(self, connection: Connection, store: StoreDeclaration) -> int:
+        """A service's schema as declared. Its comment holds the declaration's digest, so that a second run has nothing to do."""
+        schema = quoted(self.named(store.service))
+        known = connection.execute(
+            text("SELECT obj_description(to_regnamespace(:schema), 'pg_namespace')"), {"schema": schema},
+        ).scalar()
+        if known == (digest := store.digest(connection.dialect)):
+            return 0
+        run(connection, f"CREATE SCHEMA IF NOT EXISTS {schema}")
+        run(connection, f"SET LOCAL search_path = {schema}")
+        store.metadata.create_all(connection)
+        self._refuse_older(connection, store)
+        self._rights(connection, store, schema)
+        if store.ledger:
+            run(connection, "DROP VIEW IF EXISTS ledger")
+            run(connection, f"CREATE VIEW ledger AS {store.ledger}")
+            reader = quoted(self.named(LEDGER_READER))
+            run(connection, f"GRANT USAGE ON SCHEMA {schema} TO {reader}")
+            run(connection, f"GRANT SELECT ON ledger TO {reader}")
+        run(connection, f"COMMENT ON SCHEMA {schema} IS '{digest}'")
+        return 1
+
+    def _refuse_older(self, connection: Connection, store: StoreDeclaration) -> None:
+        """A table that exists is not changed here: say so instead of letting a service stumble over it."""
+        schema = self.named(store.service)
+        present = inspect(connection).get_multi_columns(schema=schema)
+        for table in store.metadata.sorted_tables:
+            found = {column["name"] for column in present[(schema, table.name)]}
+            if differing := found ^ {column.name for column in table.columns}:
+                raise ProvisioningFailed(
+                    f"table {schema}.{table.name} is of another version of this project (columns {sorted(differing)}): "
+                    "run `make clean` for a new synthetic system, or migrate"
+                )
+
+    def _rights(self, connection: Connection, store: StoreDeclaration, schema: str) -> None:
+        role = quoted(self.named(store.service))
+        run(connection, f"REVOKE ALL ON ALL TABLES IN SCHEMA {schema} FROM {role}")
+        run(connection, f"GRANT USAGE ON SCHEMA {schema} TO {role}")
+        run(connection, f"GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA {schema} TO {role}")
+        for table in store.metadata.sorted_tables:
+            run(connection, f"GRANT {store.grants.get(table.name, ALL)} ON {quoted(table.name)} TO {role}")
+
+
+def run(connection: Connection, statement: str) -> None:
+    """Execute a statement made of our own declarations, with no parameters: a `:` or `%` in it is itself."""
+    connection.exec_driver_sql(statement.replace("%", "%%"))
