@@ -58,12 +58,13 @@ def ledger(week: str | None, as_json: bool) -> None:
     if as_json:
         show(documents, [], True)
     for each in [] if as_json else found:
-        _print_week(each)
+        print_week(each)
     if any(each.unbalanced for each in found):
         raise refuse("the ledger does not balance", EXIT_UNBALANCED)
 
 
-def _print_week(week: accounts.WeekLedger) -> None:
+def print_week(week: accounts.WeekLedger) -> None:
+    """One week's account for people."""
     flags = f"{'balanced' if not week.unbalanced else 'NOT BALANCED'}, {'complete' if not week.open else 'open'}"
     click.echo(f"\n{week.week}  {flags}  catalogue {week.catalogue}  run {week.status}")
     if week.missing_districts:

@@ -85,6 +85,7 @@ def application(settings: Settings, routes: Sequence[ControllerRouterHandler], r
         [readiness, liveness, *routes],
         guards=[_guard],
         openapi_config=None,
+        logging_config=None,
         exception_handlers={Exception: _problem, HTTPException: _problem, 500: _problem},
     )
     app.state.credentials = Credentials(settings.secrets / "credentials.json")
@@ -120,7 +121,7 @@ class Server(uvicorn.Server):
 
 def doors(routes: Sequence[ControllerRouterHandler]) -> list[tuple[str, str, tuple[str, ...]]]:
     """The table *endpoint × principal* of these routes: (methods, path, who)."""
-    app = Litestar(list(routes), openapi_config=None)
+    app = Litestar(list(routes), openapi_config=None, logging_config=None)
     table = []
     for route in app.routes:
         for handler in getattr(route, "route_handlers", []):

@@ -1,0 +1,161 @@
+"""The simulated municipal case systems: read notifications, decrypt them, and answer with receipts.
+
+A few municipalities listen on Kafka, the others poll the HTTP feed; both are public doors of delivery. Every letter is
+opened with the municipality's private key and checked against its digest before it is accepted.
+"""
+
+import hashlib
+import logging
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from threading import Event as Signal
+from threading import Thread
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import msgspec
+from joserfc import jwe
+from joserfc.jwk import import_key
+from kafka import KafkaConsumer, KafkaProducer
+
+from events.envelope import Envelope
+from events.municipal import Notification, Receipt
+from events.topics import Topic, municipal_notification, municipal_receipt
+from services.runtime import broker
+from services.runtime.errors import is_transient
+from services.runtime.settings import Settings
+from services.simulator.doors import Doors
+
+log = logging.getLogger(__name__)
+
+ON_KAFKA = 4
+"""So many municipalities listen on Kafka; each needs connections and a thread of its own."""
+POLL_SECONDS = 0.5
+ALGORITHMS = ["ECDH-ES+A256KW", "RSA-OAEP-256", "A256GCM"]
+
+Answer = Callable[[Notification], Sequence[tuple[str, str | None]]]
+"""What a case system answers to a notification: statuses with their reasons, in order."""
+
+
+def accept(notification: Notification) -> Sequence[tuple[str, str | None]]:
+    """The usual answer: the system has it, then a person took it over."""
+    return [("received", None), ("accepted", None)]
+
+
+def open_letter(settings: Settings, notification: Notification) -> dict[str, Any]:
+    """The decrypted bundle. Raises ValueError when its digest is not that of the letter."""
+    key = import_key(msgspec.json.decode(settings.secret(f"municipality-{notification.municipality}.jwk")))
+    plain = jwe.decrypt_compact(notification.content, key, algorithms=ALGORITHMS).plaintext
+    outer = msgspec.json.decode(plain or b"")
+    if hashlib.sha256(outer["letter"].encode()).hexdigest() != outer["digest"]:
+        raise ValueError("letter_differs_from_digest")
+    bundle: dict[str, Any] = msgspec.json.decode(outer["letter"])
+    return bundle
+
+
+class CaseSystems:
+    """All municipalities' systems, in threads. `inbox` collects the opened letters by message id, as a person would see them."""
+
+    def __init__(self, settings: Settings, answer: Answer = accept, on_kafka: int = ON_KAFKA) -> None:
+        self.settings = settings
+        self.answer = answer
+        self.inbox: dict[UUID, tuple[Notification, dict[str, Any]]] = {}
+        self._stop = Signal()
+        codes = list(settings.municipalities)
+        targets = [(self._listen, (code,)) for code in codes[:on_kafka]] + [(self._poll, (codes[on_kafka:],))]
+        self._threads = [Thread(target=target, args=args, daemon=True) for target, args in targets]
+
+    def __enter__(self) -> "CaseSystems":
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(timeout=10)
+
+    def _receipts(self, notification: Notification) -> list[Receipt]:
+        self.inbox[notification.message_id] = (notification, open_letter(self.settings, notification))
+        return [
+            msgspec.convert(
+                {
+                    "receipt_id": uuid4(),
+                    "message_id": notification.message_id,
+                    "municipality": notification.municipality,
+                    "status": status,
+                    "reason": reason,
+                    "at": datetime.now(UTC),
+                },
+                Receipt,
+            )
+            for status, reason in self.answer(notification)
+        ]
+
+    def _poll(self, codes: Sequence[str]) -> None:
+        doors = Doors(self.settings)
+        cursors = dict.fromkeys(codes, 0)
+        while not self._stop.wait(POLL_SECONDS):
+            for code in codes:
+                try:
+                    cursors[code] = self._poll_once(doors, code, cursors[code])
+                except httpx.HTTPError as error:
+                    if not is_transient(error):
+                        raise
+
+    def _poll_once(self, doors: Doors, code: str, cursor: int) -> int:
+        principal = f"municipality-{code}"
+        page = doors.get(principal, "delivery", "/v1/notifications", after=cursor)
+        for message in page["messages"]:
+            for receipt in self._receipts(msgspec.convert(message, Notification)):
+                doors.post(principal, "delivery", "/v1/receipts", receipt)
+        return int(page["next"])
+
+    def _listen(self, code: str) -> None:
+        while not self._stop.is_set():
+            try:
+                self._session(code)
+            except Exception as error:
+                if not is_transient(error):
+                    raise
+                self._stop.wait(1)
+
+    def _session(self, code: str) -> None:
+        principal = f"municipality-{code}"
+        consumer = broker.consumer(self.settings, principal)
+        producer = broker.producer(self.settings, principal)
+        try:
+            consumer.subscribe([self.settings.kafka_name(municipal_notification(code).name)])
+            while not self._stop.is_set():
+                self._read(consumer, producer, municipal_receipt(code))
+        finally:
+            consumer.close()
+            producer.close(timeout=2)
+
+    def _read(self, consumer: KafkaConsumer, producer: KafkaProducer, receipts: Topic) -> None:
+        for messages in consumer.poll(timeout_ms=300).values():
+            for message in messages:
+                notification = msgspec.json.decode(message.value, type=Envelope[Notification]).data
+                for place, receipt in enumerate(self._receipts(notification)):
+                    payload = _envelope(receipts, receipt, message.offset * 10 + place + 1)
+                    producer.send(self.settings.kafka_name(receipts.name), payload, str(receipt.message_id).encode()).get(
+                        timeout=20
+                    )
+            consumer.commit()
+
+
+def _envelope(topic: Topic, receipt: Receipt, position: int) -> bytes:
+    return msgspec.json.encode(
+        Envelope(
+            id=receipt.receipt_id,
+            source=f"/{topic.writer}",
+            type=topic.type,
+            subject=str(receipt.message_id),
+            time=receipt.at,
+            aggregateversion=1,
+            position=position,
+            correlationid=str(receipt.message_id),
+            data=receipt,
+        )
+    )
