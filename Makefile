@@ -1,0 +1,48 @@
+# Everything that is done with this checkout. The virtual environment follows requirements.lock by itself.
+.DEFAULT_GOAL := help
+.PHONY: help run start stop status clean test lint lock
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.made-from-lock
+
+help:  ## Show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-8s %s\n' "$$name" "$$text"; done
+
+run: $(STAMP)  ## Do the main job: three weeks of synthetic screening, from the extracts to acknowledged letters; again: the next week
+	@$(BIN)/python -m deploy demo
+
+start: $(STAMP)  ## Start everything in the background and print the addresses
+	@$(BIN)/python -m deploy start
+
+stop: $(STAMP)  ## Stop everything; the data stay
+	@$(BIN)/python -m deploy stop
+
+status: $(STAMP)  ## Say what runs
+	@$(BIN)/python -m deploy status
+
+clean: $(STAMP)  ## Stop everything and remove all state (downloads stay)
+	@$(BIN)/python -m deploy clean
+
+test: $(STAMP)  ## Run all tests against real engines
+	@$(BIN)/python -m pytest
+
+lint: $(STAMP)  ## Check style, types and the rules of who imports whom
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+lock: $(STAMP)  ## Lock dependencies (needs uv) and jars anew, with their hashes
+	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --no-header -o requirements.lock
+	$(BIN)/python -m deploy.embedded.java
+
+$(STAMP): requirements.lock
+	@python=""; for each in python3 python3.14 python3.13 python3.12 python3.11; do \
+	  if command -v $$each >/dev/null 2>&1 && $$each -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; \
+	  then python=$$each; break; fi; done; \
+	if [ -z "$$python" ]; then echo "No Python 3.11 or newer with venv found (looked for python3, python3.14 to python3.11): install one, e.g. python3 and python3-venv." >&2; exit 1; fi; \
+	echo "Setting up $(VENV) with $$($$python --version): the locked packages, about a minute the first time"; \
+	$$python -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@

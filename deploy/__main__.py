@@ -1,0 +1,159 @@
+"""`python -m deploy …`: start, stop, status, clean and demo of the system in one state folder. What the Makefile calls."""
+
+import fcntl
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import click
+
+from deploy.console import Steps
+from deploy.embedded.java import CHECKOUT, DamagedJar
+from deploy.embedded.kafka import KafkaFailed
+from deploy.embedded.postgres import PostgresFailed
+from deploy.embedded.reach import UnsafeFolder, spare_folder
+from deploy.engines import given
+from deploy.processes import ServiceFailed
+from deploy.provision.kafka import ProvisioningFailed
+from deploy.system import System
+from services.runtime.settings import SERVICES
+
+FAILURES = (DamagedJar, KafkaFailed, PostgresFailed, UnsafeFolder, ServiceFailed, ProvisioningFailed)
+MARK = ".socialsog-state"
+
+
+def state_folder() -> Path:
+    """`SOCIALSOG_STATE`, else `.state` in the checkout."""
+    return Path(os.environ.get("SOCIALSOG_STATE", CHECKOUT / ".state")).resolve()
+
+
+def system() -> System:
+    """The system of the state folder, on the engines that the environment names or on its own."""
+    codes = [code for code in os.environ.get("SOCIALSOG_MUNICIPALITIES", "").split(",") if code]
+    return System(state_folder(), os.environ.get("SOCIALSOG_NAMESPACE", ""), codes or None, given())
+
+
+@contextmanager
+def alone() -> Iterator[System]:
+    """The system, with nobody else starting or stopping it meanwhile. Known failures end the command in one line."""
+    state = state_folder()
+    state.mkdir(mode=0o711, parents=True, exist_ok=True)
+    (state / MARK).touch()
+    with (state / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise click.ClickException(f"another command is at work in {state}: wait for it") from None
+        try:
+            yield system()
+        except FAILURES as failure:
+            raise click.ClickException(str(failure)) from None
+
+
+def running(found: System) -> list[str]:
+    """Names of what runs, engines first."""
+    return [name for name in ("kafka", "postgres", *SERVICES) if found.running(name)]
+
+
+def bring_up(found: System) -> None:
+    """Start everything that does not run; after a failure stop again what this started."""
+    before = running(found)
+    with Steps() as steps:
+        try:
+            found.start(steps.show)
+        except BaseException:
+            bring_down(found, keep=before)
+            raise
+        steps.say("everything is up")
+
+
+def bring_down(found: System, keep: list[str] | None = None) -> None:
+    """Stop everything, services first, except what is to be kept."""
+    kept = set(keep or ())
+    killed = found.stop_services([name for name in SERVICES if name not in kept])
+    if not kept & {"kafka", "postgres"}:
+        killed += found.embedded.stop()
+    for name in killed:
+        click.echo(f"{name} did not end in time and was killed", err=True)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Run the whole system on this machine: Apache Kafka, PostgreSQL and every service, on 127.0.0.1 only."""
+
+
+@main.command()
+def start() -> None:
+    """Start everything in the background and print where it listens."""
+    with alone() as found:
+        bring_up(found)
+        print_addresses(found)
+
+
+def print_addresses(found: System) -> None:
+    """Where everything listens."""
+    engines = found.engines
+    rows = [("Kafka", f"{engines.bootstrap} (SASL_PLAINTEXT, SCRAM-SHA-512)"), ("PostgreSQL", engines.database_url)]
+    rows += [(name, found.http(name)) for name in SERVICES]
+    rows += [("secrets", str(found.secrets.folder)), ("logs", str(found.state / "logs"))]
+    for name, where in rows:
+        click.echo(f"{name:<14} {where}")
+
+
+@main.command()
+def stop() -> None:
+    """Stop everything; the data stay."""
+    with alone() as found:
+        names = running(found)
+        bring_down(found)
+        click.echo(f"stopped: {', '.join(names)}" if names else "nothing was running")
+
+
+@main.command()
+def status() -> None:
+    """Say what runs; exit code 3 unless everything does."""
+    found = system()
+    up = running(found)
+    for name in ("kafka", "postgres", *SERVICES):
+        pid = found.services.process(name).pid
+        click.echo(f"{name:<14} {f'running, process {pid}' if pid else 'not running'}")
+    sys.exit(0 if set(SERVICES) <= set(up) else 3)
+
+
+@main.command()
+def clean() -> None:
+    """Stop everything and remove all state: data, secrets, logs. Downloads stay."""
+    state = state_folder()
+    if not state.exists():
+        click.echo("nothing to remove")
+        return
+    if not (state / MARK).exists():
+        raise click.ClickException(f"{state} is not a state folder of this project: remove it yourself")
+    with alone() as found:
+        bring_down(found)
+        for folder in (spare_folder(state), state):
+            shutil.rmtree(folder, ignore_errors=True)
+    click.echo(f"removed {state}")
+
+
+@main.command()
+def demo() -> None:
+    """Start what does not run, do the main job once more, and stop what this command started."""
+    driver: Callable[[System], Any] = import_module("services.simulator.demo").main
+    with alone() as found:
+        before = running(found)
+        bring_up(found)
+        try:
+            code = driver(found)
+        finally:
+            bring_down(found, keep=before)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+if __name__ == "__main__":
+    main()

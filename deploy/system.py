@@ -1,0 +1,179 @@
+"""One whole system: engines, secrets, provisioning and service processes of one state folder, for commands, demos and tests.
+
+Several systems can share the engines: each has its namespace, its state folder and its own block of ports.
+"""
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from deploy import addresses
+from deploy.embedded.java import Progress
+from deploy.engines import EmbeddedEngines, Engines
+from deploy.processes import Services
+from deploy.provision.kafka import KafkaProvisioning
+from deploy.provision.postgres import PostgresProvisioning
+from deploy.secrets import Secrets, private_file, private_folder
+from events.municipalities import MUNICIPALITIES
+from services.runtime.clock import FileClock
+from services.runtime.settings import SERVICES, Settings, load
+
+FIRST_WEEK = "2026-W38"
+SECRET_VARIABLES = frozenset({"KAFKA_ADMIN_USER", "KAFKA_ADMIN_PASSWORD", "DATABASE_URL"})
+"""What may be in our own environment and is no service's business."""
+FOLDERS = ("logs", "pids", "inbox", "inbox/police", "inbox/register", "keys")
+
+
+def silent(what: str, done: int, total: int) -> None:
+    """Progress for nobody."""
+
+
+def week_start(week: str) -> datetime:
+    """Monday 00:00 in Copenhagen of an ISO week such as 2026-W38."""
+    year, number = week.split("-W")
+    monday = datetime.fromisocalendar(int(year), int(number), 1)
+    return monday.replace(tzinfo=ZoneInfo("Europe/Copenhagen"))
+
+
+class System:
+    """One system. `engines` None: the embedded ones in its own state folder, started and stopped with it."""
+
+    def __init__(
+        self, state: Path, namespace: str = "", municipalities: Sequence[str] | None = None, engines: Engines | None = None,
+        first_week: str = FIRST_WEEK, settings: Mapping[str, str] | None = None,
+    ) -> None:
+        self.state = state.resolve()
+        self.namespace = namespace
+        self.municipalities = tuple(municipalities or (each.code for each in MUNICIPALITIES))
+        self.first_week = first_week
+        self.extra = dict(settings or {})
+        self.embedded = EmbeddedEngines(self.state)
+        self._given = engines
+        self.secrets = Secrets(self.state / "secrets")
+        self.services = Services(self.state, sys.executable)
+
+    @property
+    def engines(self) -> Engines:
+        """The servers it runs on."""
+        return self._given or self.embedded.engines
+
+    @property
+    def clock(self) -> FileClock:
+        """The simulated clock."""
+        return FileClock(self.state / "clock")
+
+    def start_engines(self, progress: Progress = silent) -> None:
+        """Start the embedded servers where they are ours."""
+        self._make_folders()
+        if self._given is None:
+            self.embedded.start(progress)
+
+    def _make_folders(self) -> None:
+        # Others may pass through: PostgreSQL runs as another user where we are root. All that lies in it is closed.
+        self.state.mkdir(mode=0o711, parents=True, exist_ok=True)
+        for name in FOLDERS:
+            private_folder(self.state / name)
+
+    def prepare(self) -> dict[str, int]:
+        """Secrets, clock, and everything in Kafka and PostgreSQL. Returns what was made; only zeros the second time."""
+        self._make_folders()
+        self.secrets.make_all(self.municipalities, self.state / "keys")
+        if not self.clock.path.exists():
+            self.clock.move(week_start(self.first_week))
+        kafka = KafkaProvisioning(
+            self.engines, self.secrets, self.namespace, self.municipalities, self.state / "kafka-users.json",
+        )
+        made = kafka.apply() | PostgresProvisioning(self.engines, self.secrets, self.namespace).apply()
+        self._remember()
+        return made
+
+    def _remember(self) -> None:
+        """For `socialsog` in another terminal: where everything is. No secret in it."""
+        lines = [f"{name}={value}\n" for name, value in sorted(self.variables().items())]
+        private_file(self.state / "client.env", "".join(lines))
+
+    def variables(self) -> dict[str, str]:
+        """The settings that are the same for every process of this system."""
+        return {
+            "SOCIALSOG_ENVIRONMENT": "embedded",
+            "SOCIALSOG_NAMESPACE": self.namespace,
+            "SOCIALSOG_STATE": str(self.state),
+            "SOCIALSOG_SECRETS": str(self.secrets.folder),
+            "SOCIALSOG_INBOX": str(self.state / "inbox"),
+            "SOCIALSOG_CLOCK": f"file:{self.clock.path}",
+            "SOCIALSOG_BASE_PORT": str(self.embedded.addresses.services),
+            "SOCIALSOG_MUNICIPALITIES": ",".join(self.municipalities),
+            "SOCIALSOG_FIRST_WEEK": self.first_week,
+            "SOCIALSOG_AUTOMATIC_RELEASE": os.environ.get("SOCIALSOG_AUTOMATIC_RELEASE", "off"),
+            "KAFKA_BOOTSTRAP_SERVERS": self.engines.bootstrap,
+            "DATABASE_URL": self.engines.database_url,
+        } | self.extra
+
+    def environment(self, name: str) -> dict[str, str]:
+        """Whole environment of one process of this system (any service, or `cli`)."""
+        inherited = {key: value for key, value in os.environ.items() if key not in SECRET_VARIABLES}
+        return inherited | {"PYTHONUNBUFFERED": "1", "SOCIALSOG_SERVICE": name} | self.variables()
+
+    def settings(self, name: str) -> Settings:
+        """The same as the settings that the process reads from it."""
+        return load(name, self.environment(name))
+
+    def http(self, name: str) -> str:
+        """Address of a service's HTTP doors."""
+        return self.settings("cli").url(name)
+
+    def token(self, principal: str) -> str:
+        """Bearer token of a principal."""
+        return self.secrets.read(f"http-{principal}")
+
+    def start_services(
+        self, names: Sequence[str] = SERVICES, wait: bool = True, progress: Progress = silent,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
+        """Start these services, and wait until they are ready. `settings` are variables for this start only."""
+        addresses.choose(self.state, self._running)
+        self._remember()
+        for name in names:
+            self.services.start(name, self.environment(name) | dict(settings or {}))
+        if wait:
+            self.wait_ready(names, progress)
+
+    def wait_ready(self, names: Sequence[str] = SERVICES, progress: Progress = silent) -> None:
+        """Wait until these services are ready. Raises ServiceFailed."""
+        self.services.wait_ready({name: self.http(name) for name in names}, progress=progress)
+
+    def _running(self, name: str) -> bool:
+        return self.embedded.running(name) or (self._given is not None and name != "services")
+
+    def running(self, name: str) -> bool:
+        """Whether a service, `kafka` or `postgres` of this system runs as our process."""
+        return self.services.process(name).pid is not None
+
+    def stop_services(self, names: Sequence[str] = SERVICES) -> list[str]:
+        """Stop these services in order; the names of those that had to be killed."""
+        return self.services.stop(names)
+
+    def kill(self, name: str) -> None:
+        """End one process at once, as a crash would."""
+        self.services.process(name).kill()
+
+    def restart(self, name: str, wait: bool = True) -> None:
+        """Stop one service in order if it runs, and start it again."""
+        self.services.stop([name])
+        self.start_services([name], wait=wait)
+
+    def start(self, progress: Progress = silent) -> None:
+        """Everything: engines, provisioning, services."""
+        self.start_engines(progress)
+        progress("rights and tables", 0, 1)
+        self.prepare()
+        progress("rights and tables", 1, 1)
+        self.start_services(progress=progress)
+
+    def stop(self) -> list[str]:
+        """Everything, services first; the names of those that had to be killed."""
+        killed = self.stop_services()
+        return killed + (self.embedded.stop() if self._given is None else [])

@@ -1,0 +1,90 @@
+"""The engines that tests run against: those the environment names, else containers, else the embedded ones – and why.
+
+`choose()` is quick and says what and why (for pytest's header); `start()` starts them; `choose_engines()` does both. All three
+kinds run with log-in and rights. Whoever starts stops, with `Running.stop`.
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from deploy import addresses, containers
+from deploy.engines import EmbeddedEngines, Engines, given
+
+Kind = Literal["given", "containers", "embedded"]
+
+PORTS = addresses.Addresses(addresses.KAFKA + 200, addresses.KAFKA + 201, addresses.POSTGRES + 200, addresses.SERVICES + 200)
+"""Where to look for free ports: away from those of a system that somebody has up in the background."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which engines, and why in one sentence."""
+
+    kind: Kind
+    reason: str
+
+
+@dataclass(frozen=True)
+class Running:
+    """Engines that serve. `embedded` gives the two servers themselves, for tests that kill them; `logs` what they wrote."""
+
+    choice: Choice
+    engines: Engines
+    stop: Callable[[], None]
+    logs: Callable[[], dict[str, str]]
+    embedded: EmbeddedEngines | None = None
+
+
+def choose(environ: Mapping[str, str] = os.environ) -> Choice:
+    """What to run against here, and why. May pull images where a Docker daemon can."""
+    named = [name for name in ("KAFKA_BOOTSTRAP_SERVERS", "DATABASE_URL") if environ.get(name)]
+    if len(named) == 2:
+        return Choice("given", "KAFKA_BOOTSTRAP_SERVERS and DATABASE_URL are set")
+    half = f"only {named[0]} is set, which is not enough; " if named else ""
+    obstacle = containers.obstacle(environ)
+    if obstacle is None:
+        images = f"{containers.KAFKA_IMAGE} and {containers.POSTGRES_IMAGE}"
+        return Choice("containers", f"{half}a Docker daemon answers and has {images}")
+    return Choice("embedded", half + obstacle)
+
+
+def start(choice: Choice) -> Running:
+    """Start what was chosen, and wait until it serves."""
+    if choice.kind == "given":
+        engines = given()
+        if engines is None:
+            raise RuntimeError("KAFKA_BOOTSTRAP_SERVERS and DATABASE_URL are no longer set")
+        return Running(choice, engines, lambda: None, dict)
+    if choice.kind == "containers":
+        pair = containers.Pair()
+        return Running(choice, pair.start(), pair.stop, pair.logs)
+    return _embedded(choice)
+
+
+def _embedded(choice: Choice) -> Running:
+    folder = Path(tempfile.mkdtemp(prefix="socialsog-test-"))
+    folder.chmod(0o711)  # PostgreSQL runs as another user where we are root, and must pass through
+    addresses.save(folder, PORTS)
+    servers = EmbeddedEngines(folder)
+    engines = servers.start()
+
+    def stop() -> None:
+        servers.stop()
+        servers.postgres.remove()
+        shutil.rmtree(folder, ignore_errors=True)
+
+    def logs() -> dict[str, str]:
+        return {path.name: path.read_text(encoding="utf-8", errors="replace") for path in (folder / "logs").iterdir()}
+
+    return Running(choice, engines, stop, logs, servers)
+
+
+def choose_engines(environ: Mapping[str, str] = os.environ) -> tuple[Running, str]:
+    """Choose and start; the running engines and the reason."""
+    choice = choose(environ)
+    return start(choice), f"{choice.kind}: {choice.reason}"
