@@ -67,9 +67,7 @@ class Background:
             adult, bits = self.population.adult(number), mix(self.seed + 12, number * 1000 + week)
             kind = bits % 75 if bits & 1 else 95  # nothing is old in a new week
             code, role, outcome = _harmless(kind, bits >> 20, adult.childless and number % 2 == 1)
-            row = self._row(
-                adult, bits, monday + (bits >> 8) % 7, WEEK_BLOCK + week, serials, code, role, outcome
-            )
+            row = self._row(adult, bits, monday + (bits >> 8) % 7, WEEK_BLOCK + week, serials, code, role, outcome)
             if week % 2 == 0 or row.district != QUIET_DISTRICT:
                 yield row
 

@@ -23,9 +23,7 @@ def canaries(world: World, weeks: int = 3) -> Iterator[str]:
         yield person.cpr
     for week in range(weeks + 1):
         if week:
-            yield from (
-                person.cpr for phase in ("before", "after") for person in world.register_changes(week, phase)
-            )
+            yield from (person.cpr for phase in ("before", "after") for person in world.register_changes(week, phase))
         for row in world.background(week):
             yield row.journal_number
         for planted in world.planted(week):

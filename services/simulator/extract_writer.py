@@ -108,9 +108,7 @@ def bad_line(planted: Planted, as_csv: bool) -> bytes:
 class ExtractWriter:
     """One district's extract of one week."""
 
-    def __init__(
-        self, folder: Path, district: str, sequence: int, planted: Sequence[Planted], seed: int
-    ) -> None:
+    def __init__(self, folder: Path, district: str, sequence: int, planted: Sequence[Planted], seed: int) -> None:
         self.folder, self.district, self.sequence = folder, district, sequence
         self.csv = is_csv(district)
         self.name = f"{district}-{sequence:05d}"
@@ -147,9 +145,7 @@ class ExtractWriter:
                 "media_type": "text/csv" if self.csv else "application/x-ndjson",
             },
         )
-        fates = {
-            fate: self._fates[fate] for fate in ("corrected", "withdrawn", "repeated", "stale", "quarantined")
-        }
+        fates = {fate: self._fates[fate] for fate in ("corrected", "withdrawn", "repeated", "stale", "quarantined")}
         return manifest, ExtractTruth(self.name, rows, rows - sum(fates.values()), **fates)
 
     def _append(self, line: bytes) -> None:

@@ -115,9 +115,7 @@ class Population:
         if bits & 7:
             return [home]
         away = self._table[(bits >> 3) & 4095]
-        past = Address(
-            away, names.road(6999), "6999", "1", "", "", True, home.since - timedelta(days=900), home.since
-        )
+        past = Address(away, names.road(6999), "6999", "1", "", "", True, home.since - timedelta(days=900), home.since)
         return [past, home]
 
     def _household(self, block: int, position: int) -> list[Person]:

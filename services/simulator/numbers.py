@@ -106,6 +106,4 @@ INVENTED_PREFIXES = frozenset({"1464", "1467", "1468", "1471"})
 
 def journal(district: str, block: int, number: int, year: int) -> str:
     """Journal number. `block` is the first five-digit code used (invented: POLSAS codes are not public)."""
-    return (
-        f"{JOURNAL_PREFIX[district]}-{block + number // 100_000:05d}-{number % 100_000:05d}-{year % 100:02d}"
-    )
+    return f"{JOURNAL_PREFIX[district]}-{block + number // 100_000:05d}-{number % 100_000:05d}-{year % 100:02d}"

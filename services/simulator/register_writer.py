@@ -9,7 +9,7 @@ from typing import Literal
 
 import msgspec
 
-from services.simulator.cast import CARE_HOUSES, CARE_ROADS
+from services.simulator.cast_people import CARE_HOUSES, CARE_ROADS
 from services.simulator.extract_writer import HashedFile, write_manifest
 from services.simulator.people import Institution, Person
 

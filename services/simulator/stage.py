@@ -58,17 +58,13 @@ class Stage:
         missing: tuple[int, str] | None,
     ) -> None:
         self.seed, self.week, self.calendar, self.missing = seed, week, calendar, missing
-        self.municipalities = [code for code in municipalities if code not in DELEGATING] or list(
-            municipalities
-        )
+        self.municipalities = [code for code in municipalities if code not in DELEGATING] or list(municipalities)
         closed = {QUIET_DISTRICT}
         if missing and week - 1 <= missing[0] <= week + CYCLE:
             closed.add(missing[1])
         self.districts = [code for code in DISTRICTS if code not in closed]
         self.act = Act()
-        self._people, self._homes, self._serials, self._birthdays, self._foreigners = (
-            count() for _ in range(5)
-        )
+        self._people, self._homes, self._serials, self._birthdays, self._foreigners = (count() for _ in range(5))
 
     @property
     def past_week(self) -> int:

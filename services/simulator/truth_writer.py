@@ -23,8 +23,6 @@ def write(
     parts = staging / "truth"
     parts.mkdir(parents=True, exist_ok=True)
     for name, lines in zip(FILES, (effects, rows, extracts), strict=True):
-        (parts / f"{name}-{week:03d}.jsonl").write_bytes(
-            b"".join(msgspec.json.encode(line) + b"\n" for line in lines)
-        )
+        (parts / f"{name}-{week:03d}.jsonl").write_bytes(b"".join(msgspec.json.encode(line) + b"\n" for line in lines))
         whole = b"".join(part.read_bytes() for part in sorted(parts.glob(f"{name}-[0-9]*.jsonl")))
         (staging / f"{name}.jsonl").write_bytes(whole)

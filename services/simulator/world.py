@@ -83,9 +83,7 @@ class World:
         self.calendar = Calendar(first_week)
         self.flood_week, self.missing = flood_week, missing
         self.persons = persons
-        self.instances = (
-            min(MOST_STORIES, persons // PERSONS_PER_STORY) if stories_per_week is None else stories_per_week
-        )
+        self.instances = min(MOST_STORIES, persons // PERSONS_PER_STORY) if stories_per_week is None else stories_per_week
         self.act = lru_cache(maxsize=8)(self._act)
         cast_of_first_weeks = sum(len(self.act(week).people) for week in range(1, CYCLE + 1))
         self.population = Population(seed, max(0, persons - cast_of_first_weeks), self.municipalities)
@@ -134,9 +132,7 @@ class World:
         found = self._past(staging) if week == 0 else self._changes(week, staging)
         for place, (district, manifest) in enumerate(self._extracts(week, staging).items()):
             if self.missing != (week, district):
-                found.append(
-                    self._deliverable("extract", manifest, week, FIRST_EXTRACT_AT + place * BETWEEN_EXTRACTS)
-                )
+                found.append(self._deliverable("extract", manifest, week, FIRST_EXTRACT_AT + place * BETWEEN_EXTRACTS))
         if self.missing and self.missing[0] == week - 1:
             late = self._extract_path(staging, *self.missing)
             if not late.exists():
@@ -174,12 +170,8 @@ class World:
         staging: Path,
         lines: Iterator[Person] | Iterator[Institution],
     ) -> Deliverable:
-        manifest = write_register(
-            staging / "register", kind, sequence, self.calendar.end(week) + offset, lines
-        )
-        return self._deliverable(
-            "institutions" if kind == "institutions" else "register", manifest, week, offset
-        )
+        manifest = write_register(staging / "register", kind, sequence, self.calendar.end(week) + offset, lines)
+        return self._deliverable("institutions" if kind == "institutions" else "register", manifest, week, offset)
 
     def _extracts(self, week: int, staging: Path) -> dict[str, Path]:
         written, rows, counts = write_extracts(
@@ -203,11 +195,7 @@ class World:
     ) -> Deliverable:
         stem = manifest.name.removesuffix(".manifest.json")
         data = next(
-            (
-                path
-                for ending in ("csv", "jsonl")
-                if (path := manifest.with_name(f"{stem}.{ending}")).exists()
-            ),
+            (path for ending in ("csv", "jsonl") if (path := manifest.with_name(f"{stem}.{ending}")).exists()),
             None,
         )
         folder: Literal["police", "register"] = "police" if kind == "extract" else "register"

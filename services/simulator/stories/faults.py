@@ -89,9 +89,7 @@ def _spoil(cast: Cast, good: Row) -> None:
     for number in range(len(faults(good, other))):
         row = replace(
             good,
-            journal_number=cast.stage.journal_number(
-                good.district, cast.stage.calendar.monday(cast.week).year
-            ),
+            journal_number=cast.stage.journal_number(good.district, cast.stage.calendar.monday(cast.week).year),
         )
         fault = faults(row, other)[number]
         cast.deliver(row, cast.week, "quarantined", fault.reason, fault.field, fault)

@@ -14,9 +14,7 @@ def changed_number(cast: Cast) -> None:
     past = cast.baseline(father)
     now = cast.renumber(father, cast.week)
     if cast.number % 2:
-        parents = [
-            parent if parent.kind == "mother" else type(parent)(now.cpr, "father") for parent in child.parents
-        ]
+        parents = [parent if parent.kind == "mother" else type(parent)(now.cpr, "father") for parent in child.parents]
         child = cast.change(child, cast.week, "before", parents=parents)
     cast.sent(child, [now], [past, cast.piece(now, THREATS)], ["R1"])
 

@@ -142,9 +142,7 @@ def local_dates_differ(cast: Cast) -> None:
     father, _, child = cast.couple()
     late = local(cast.stage.calendar.day(cast.week, 2), 23, 30).astimezone(UTC)
     rows = [
-        cast.piece(
-            father, ASSAULT, occurred=late + timedelta(hours=hours), at=late + timedelta(hours=8 + hours)
-        )
+        cast.piece(father, ASSAULT, occurred=late + timedelta(hours=hours), at=late + timedelta(hours=8 + hours))
         for hours in (0, 1)
     ]
     cast.sent(child, [father], rows, ["R1"])
