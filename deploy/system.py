@@ -6,6 +6,7 @@ Several systems can share the engines: each has its namespace, its state folder 
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -86,7 +87,10 @@ class System:
         kafka = KafkaProvisioning(
             self.engines, self.secrets, self.namespace, self.municipalities, self.state / "kafka-users.json",
         )
-        made = kafka.apply() | PostgresProvisioning(self.engines, self.secrets, self.namespace).apply()
+        with ThreadPoolExecutor(1) as pool:
+            topics = pool.submit(kafka.apply)
+            made = PostgresProvisioning(self.engines, self.secrets, self.namespace).apply()
+            made |= topics.result()
         self._remember()
         return made
 

@@ -36,6 +36,8 @@ REQUEST_MS = 60_000
 RIGHTS_SECONDS = 60
 ITERATIONS = 4096
 """SCRAM's rounds: the passwords are 256 random bits, so more rounds protect nothing and slow down every log-in."""
+MOST_REPLICAS = 3
+"""Copies of each topic where there are as many brokers: one may fail while another is being replaced."""
 FOREVER = -1
 
 
@@ -101,10 +103,11 @@ class KafkaProvisioning:
         )
         try:
             cluster = client.describe_cluster()
+            # Rights before topics: a broker takes in changes in order, and the files of 230 partitions take it seconds.
             return {
                 "users": self._users(client, str(cluster["cluster_id"])),
-                "topics": self._topics(client, min(3, len(cluster["brokers"]))),
                 "rights": self._rights(client),
+                "topics": self._topics(client, min(MOST_REPLICAS, len(cluster["brokers"]))),
             }
         finally:
             client.close()
@@ -154,7 +157,7 @@ class KafkaProvisioning:
         if surplus:
             client.delete_acls([_exactly(acl) for acl in surplus])
         if missing or surplus:
-            # The controller has them; the broker that checks them learns of them a moment later, after the new topics.
+            # The controller has them; the broker that checks them learns of them a moment later.
             wait_until(lambda: _in_force(client, wanted, set(surplus)), RIGHTS_SECONDS, "Kafka rights in force")
         return len(missing) + len(surplus)
 
