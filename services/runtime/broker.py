@@ -69,7 +69,7 @@ def consumer(settings: Settings, principal: str | None = None) -> KafkaConsumer:
         max_poll_records=POLL_RECORDS,
         fetch_max_wait_ms=200,
         request_timeout_ms=10_000,
-        metadata_max_age_ms=30_000,
+        metadata_max_age_ms=5_000,
     )
 
 

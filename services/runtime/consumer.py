@@ -64,6 +64,7 @@ class Consumer:
         while not stop.is_set():
             try:
                 self._session(stop)
+                self.broker.close()
             except Exception as error:
                 if not is_transient(error):
                     raise
@@ -75,6 +76,7 @@ class Consumer:
         self._places.clear()
         client = broker.consumer(self.settings)
         try:
+            self._learn_topics(client)
             client.subscribe(list(self.subscriptions))
             checked = time.monotonic()
             while not stop.is_set():
@@ -89,6 +91,12 @@ class Consumer:
                     checked = time.monotonic()
         finally:
             client.close(autocommit=False, timeout_ms=2_000)
+
+    def _learn_topics(self, client: KafkaConsumer) -> None:
+        """The group's leader deals out only partitions that it knows of; what it learns later waits for the next refresh."""
+        for name in self.subscriptions:
+            if not client.partitions_for_topic(name):
+                raise Transient(f"topic_unknown {self.subscriptions[name].topic.name}")
 
     def _check_cluster(self) -> None:
         if self.broker.cluster_id() != self._cluster:

@@ -40,3 +40,7 @@ class Store:
         if transaction.publications or transaction.enqueued:
             for wake in self.on_commit:
                 wake()
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()

@@ -92,8 +92,10 @@ class Service:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stop.set())
         writes = written_by(self.settings.service, self.settings.municipalities)
-        broker.wait_for_broker(broker.Broker(self.settings))
-        broker.Broker(self.settings).check_rights([each.topic for each in self._subscriptions], writes)
+        cluster = broker.Broker(self.settings)
+        broker.wait_for_broker(cluster)
+        cluster.check_rights([each.topic for each in self._subscriptions], writes)
+        cluster.close()
         threads = [Thread(target=self._guarded, args=(part,), name=name) for name, part in self._parts(writes)]
         for thread in threads:
             thread.start()
@@ -101,6 +103,7 @@ class Service:
         self._stop.wait()
         for thread in threads:
             thread.join(timeout=STOP_SECONDS)
+        self.store.close()
         log.info("stopped")
         return EXIT_FATAL if self._failure else 0
 
