@@ -25,6 +25,8 @@ from services.runtime.settings import SERVICES, Settings, load
 FIRST_WEEK = "2026-W38"
 SECRET_VARIABLES = frozenset({"KAFKA_ADMIN_USER", "KAFKA_ADMIN_PASSWORD", "DATABASE_URL"})
 """What may be in our own environment and is no service's business."""
+MARK = ".socialsog-state"
+"""A file that says that this folder is ours, so that `make clean` never removes anything else."""
 FOLDERS = ("logs", "pids", "inbox", "inbox/police", "inbox/register", "keys")
 
 
@@ -75,6 +77,7 @@ class System:
     def _make_folders(self) -> None:
         # Others may pass through: PostgreSQL runs as another user where we are root. All that lies in it is closed.
         self.state.mkdir(mode=0o711, parents=True, exist_ok=True)
+        (self.state / MARK).touch()
         for name in FOLDERS:
             private_folder(self.state / name)
 
