@@ -24,6 +24,7 @@ READY_SECONDS = 90
 DAEMON_SECONDS = 5
 """For the daemon's answer: longer means that there is none."""
 PULL_SECONDS = 120
+INITDB = "--auth-host=scram-sha-256 --encoding=UTF8 --locale-provider=builtin --builtin-locale=C.UTF-8 --locale=C"
 OUTSIDE = frozenset({"listen_addresses", "unix_socket_directories"})
 """Settings of the embedded server that make no sense in a container: its door is the bound port."""
 
@@ -102,24 +103,29 @@ class Pair:
         self._postgres = (
             image(POSTGRES_IMAGE)
             .with_env("POSTGRES_PASSWORD", self.password)
-            .with_env("POSTGRES_INITDB_ARGS", "--auth-host=scram-sha-256 --locale-provider=builtin --builtin-locale=C.UTF-8")
+            .with_env("POSTGRES_INITDB_ARGS", INITDB)
             .with_command(" ".join(["postgres", *settings]))
         )
         self._postgres.ports["5432/tcp"] = (HOST, self.postgres_port)
 
     def start(self) -> Engines:
-        """Start both, wait until they serve, and give Kafka's administrator a SCRAM log-in."""
-        self._kafka.start()
-        self._postgres.start()
+        """Start both and wait until they serve. Raises DeadlinePassed; then neither is left behind."""
         engines = Engines(
             f"{HOST}:{self.kafka_port}", "admin", self.password,
             f"postgresql://postgres:{self.password}@{HOST}:{self.postgres_port}/postgres",
         )
-        wait_until(lambda: postgres.answers(engines.admin_url), READY_SECONDS, "PostgreSQL's container ready")
-        wait_until(self._administrator_made, READY_SECONDS, "Kafka's container ready")
+        try:
+            self._kafka.start()
+            self._postgres.start()
+            wait_until(lambda: postgres.answers(engines.admin_url), READY_SECONDS, "PostgreSQL's container ready")
+            wait_until(self._administrator_made, READY_SECONDS, "Kafka's container ready")
+        except BaseException:
+            self.stop()
+            raise
         return engines
 
     def _administrator_made(self) -> bool:
+        """Whether Kafka serves, and its administrator has got a SCRAM log-in."""
         try:
             client = KafkaAdminClient(
                 bootstrap_servers=f"{HOST}:{self.kafka_port}", security_protocol="SASL_PLAINTEXT", sasl_mechanism="PLAIN",
