@@ -109,19 +109,23 @@ class Broker:
             raise Transient(f"broker_unreachable ({type(error).__name__})") from None
         return int(offsets[place].offset)
 
+    def operations(self, about: Iterable[Topic]) -> dict[str, set[str]]:
+        """Names of the operations that this principal may do, by topic; topics that it may not even see are left out."""
+        names = {self.settings.kafka_name(topic.name): topic.name for topic in about}
+        try:
+            return {names[topic["name"]]: _operations(topic) for topic in self._client().describe_topics(sorted(names))}
+        except KafkaError as error:
+            self.close()
+            raise Transient(f"broker_unreachable ({type(error).__name__})") from None
+
     def check_rights(self, reads: Iterable[Topic], writes: Iterable[Topic]) -> None:
         """Raise Fatal that names the first topic and right that this principal lacks."""
         needs = [(topic, ACLOperation.READ) for topic in reads] + [(topic, ACLOperation.WRITE) for topic in writes]
         if not needs:
             return
-        names = sorted({self.settings.kafka_name(topic.name) for topic, _ in needs})
-        try:
-            described = {topic["name"]: _operations(topic) for topic in self._client().describe_topics(names)}
-        except KafkaError as error:
-            self.close()
-            raise Transient(f"broker_unreachable ({type(error).__name__})") from None
+        allowed = self.operations(topic for topic, _ in needs)
         for topic, operation in needs:
-            if operation.name not in described.get(self.settings.kafka_name(topic.name), set()):
+            if operation.name not in allowed.get(topic.name, set()):
                 who = self.principal or self.settings.service
                 raise Fatal(f"{who} may not {operation.name} topic {topic.name}: provision again with `make start`")
 

@@ -119,10 +119,14 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
 
-def doors(routes: Sequence[ControllerRouterHandler]) -> list[tuple[str, str, tuple[str, ...]]]:
+Door = tuple[str, str, tuple[str, ...]]
+"""Method, path, and who may enter."""
+
+
+def doors(routes: Sequence[ControllerRouterHandler]) -> list[Door]:
     """The table *endpoint × principal* of these routes: (methods, path, who)."""
     app = Litestar(list(routes), openapi_config=None, logging_config=None)
-    table = []
+    table: list[Door] = []
     for route in app.routes:
         for handler in getattr(route, "route_handlers", []):
             methods = "/".join(sorted(handler.http_methods - {"OPTIONS", "HEAD"}))

@@ -28,7 +28,7 @@ from services.runtime.database import Store
 from services.runtime.dead_letters import DeadLetter, DeadLetters
 from services.runtime.errors import Fatal, Poison, Transient, describe, is_transient, where
 from services.runtime.events import Decoder
-from services.runtime.http import Server, actor, allow, application
+from services.runtime.http import Door, Server, actor, allow, application, doors
 from services.runtime.lease import Lease
 from services.runtime.relay import Relay, written_by
 from services.runtime.settings import Settings, load
@@ -74,6 +74,10 @@ class Service:
     def serve(self, routes: Sequence[ControllerRouterHandler]) -> None:
         """Open HTTP doors."""
         self._routes += routes
+
+    def doors(self) -> list[Door]:
+        """The table *endpoint × principal* of this service."""
+        return doors([*self._routes, *operator_doors(self)])
 
     def dead_letters(self) -> DeadLetters:
         """The operator's view on this service's dead letters."""

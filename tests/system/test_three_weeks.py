@@ -1,0 +1,247 @@
+"""Three weeks of a synthetic Denmark in real processes on real engines, against the truth file, exact on all that is explicit."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import httpx
+import jsonschema
+import msgspec
+import pytest
+
+from deploy.testing import Running
+from events import topics
+from events.municipalities import DISTRICTS
+from events.rooms import CLEAR_DATA_ROOMS
+from services.runtime.broker import Broker, consumer, partition
+from services.simulator.canaries import PATTERN
+from tests.system.town import Town, difference, lines
+
+WEEKS = ("2026-W38", "2026-W39", "2026-W40")
+pytestmark = pytest.mark.timeout(400)
+
+
+@pytest.fixture(scope="module")
+def town(running: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    with Town(running, tmp_path_factory.mktemp("town")) as found:
+        found.drive.history()
+        assert tuple(found.drive.week(number) for number in (1, 2, 3)) == WEEKS
+        yield found
+
+
+def cli(town: Town, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """The command line as a user runs it."""
+    environ = town.system.environment("cli")
+    return subprocess.run(
+        [sys.executable, "-m", "services.cli", *arguments], env=environ, capture_output=True, text=True, check=False
+    )
+
+
+def test_what_was_told_is_the_truth(town: Town) -> None:
+    expected, found = town.expected(WEEKS), town.told_explicitly()
+    assert found == expected, difference(expected, found)
+
+
+def test_every_ledger_balances_and_nothing_waits_but_for_people(town: Town) -> None:
+    for week in WEEKS:
+        account = town.drive.ledger(week)
+        assert account is not None
+        assert account.unbalanced == []
+        assert [line for line in account.open if not line.startswith("records_waiting")] == []
+    answer = cli(town, "ledger", "--json")
+    assert answer.returncode == 0, answer.stderr
+    documents = msgspec.json.decode(answer.stdout)
+    assert [document["week"] for document in documents] == list(WEEKS)
+    assert all(document["balanced"] and document["catalogue"] == "2026-1" for document in documents)
+
+
+def test_rows_met_their_fates(town: Town) -> None:
+    staging = town.folder / "staging"
+    expected = {row.pop("extract"): row for row in lines(staging / "truth_extracts.jsonl")}
+    found = {row["extract_id"]: row for row in town.drive.doors.get("operator", "intake", "/extracts")}
+    for extract, counts in expected.items():
+        got = {name: found[extract].get(name, found[extract].get("counts", {}).get(name)) for name in counts}
+        assert got == counts, extract
+
+
+def test_each_bad_row_is_quarantined_with_line_field_and_reason(town: Town) -> None:
+    truth = lines(town.folder / "staging" / "truth_rows.jsonl")
+    expected = sorted(
+        (row["file"], row["line"], row["reason"], row["field"] or "") for row in truth if row["fate"] == "quarantined"
+    )
+    rows = town.drive.doors.get("operator", "intake", "/quarantine")
+    assert sorted((row["file"], row["line"], row["reason"], row["field"] or "") for row in rows) == expected
+    assert len({reason for _, _, reason, _ in expected}) > 4, "the world must plant every kind of bad row"
+
+
+def test_the_same_week_again_says_so_and_adds_nothing(town: Town) -> None:
+    before = town.told()
+    answer = cli(town, "run", "--week", "2026-W40", "--json")
+    assert answer.returncode == 0, answer.stderr
+    assert "finished" in answer.stdout
+    assert town.told() == before
+
+
+def test_notifications_are_listed_for_machines(town: Town) -> None:
+    answer = cli(town, "notifications", "--json")
+    rows = msgspec.json.decode(answer.stdout)
+    assert {"id", "week", "child", "municipality", "kind", "state"} <= set(rows[0])
+    assert len(rows) == len([each for each in town.told() if each.outcome == "sent"])
+
+
+def test_letters_reach_the_right_child_in_the_right_form(town: Town) -> None:
+    schema = msgspec.json.decode((Path("events/schemas/letter.v1.schema.json")).read_bytes())
+    sent = {(each.municipality, each.child, each.kind) for each in town.told() if each.outcome == "sent"}
+    current = town.current_number()
+    received = set()
+    for notification, bundle in town.case_systems.inbox.values():
+        jsonschema.validate(bundle, schema)
+        cpr = bundle["child"]["cpr"]
+        received.add((notification.municipality, current.get(cpr, cpr), notification.kind))
+    assert received == sent
+
+
+def test_each_disclosure_is_in_a_log_that_verifies(town: Town) -> None:
+    doors = town.drive.doors
+    assert doors.get("auditor", "audit", "/verify")["ok"]
+    sources = {row["source"]: row for row in doors.get("auditor", "audit", "/sources")}
+    assert set(sources) == set(topics.DOMAIN_SERVICES)
+    assert all(row["waiting"] == 0 for row in sources.values())
+    disclosed = doors.get("auditor", "audit", "/entries", verb="disclosure", limit=1000)["entries"]
+    for row in town.system_deliveries():
+        if row["state"] == "acknowledged":
+            about = [each for each in disclosed if row["child"] in map(str, each["subjects"]) and each["source"] == "delivery"]
+            assert any(each["municipality"] == row["municipality"] for each in about), row["id"]
+    asked = doors.get("auditor", "audit", "/entries", actor="auditor", limit=1000)["entries"]
+    assert asked, "asking is itself an entry"
+
+
+def test_live_counts_agree_with_the_ledger(town: Town) -> None:
+    def counted() -> int:
+        states = town.drive.doors.get("operator", "monitoring", "/counts")["municipalities"].values()
+        return sum(counts.get("acknowledged", 0) for counts in states)
+
+    sent = len([each for each in town.told() if each.outcome == "sent"])
+    town.drive.wait("monitoring counts", lambda: counted() == sent, seconds=30)
+
+
+# Nobody gets in, nothing leaks
+
+
+def test_no_door_opens_to_anyone_it_is_not_meant_for(town: Town) -> None:
+    people = ["operator", "auditor", "approver", "clerk", "reviewer-1461", "municipality-101", *topics.DOMAIN_SERVICES]
+    kinds = {"reviewer-1461": "reviewer", "municipality-101": "municipality"}
+    for name in topics.DOMAIN_SERVICES:
+        build = import_module(f"services.{name}.main").build
+        service = build(town.system.settings(name))
+        for method, path, allowed in service.doors():
+            url = town.system.http(name) + path.replace("{", "").replace("}", "").split(":")[0]
+            assert httpx.request(method, url, trust_env=False).status_code in (401, 404, 405), (name, path)
+            for person in people:
+                if person in allowed or kinds.get(person, person) in allowed:
+                    continue
+                token = town.system.token(person)
+                answer = httpx.request(method, url, headers={"authorization": f"Bearer {token}"}, trust_env=False)
+                assert answer.status_code in (401, 403, 404, 405), (name, path, person)
+        service.store.close()
+
+
+def test_a_municipality_sees_only_its_own(town: Town) -> None:
+    for code in town.settings.municipalities:
+        page = town.drive.doors.get(f"municipality-{code}", "delivery", "/v1/notifications", after=0)
+        assert {message["municipality"] for message in page["messages"]} <= {code}
+
+
+def test_another_districts_reviewer_is_refused(town: Town) -> None:
+    doors = town.drive.doors
+    seen: dict[str, set[str]] = {}
+    for district in DISTRICTS:
+        rows = doors.get(f"reviewer-{district}", "notification", "/drafts")
+        seen[district] = {row["draft_id"] for row in rows}
+    owner, draft = next((district, min(drafts)) for district, drafts in seen.items() if drafts)
+    other = next(district for district in DISTRICTS if district != owner)
+    assert draft not in seen[other]
+    with pytest.raises(httpx.HTTPStatusError) as refused:
+        doors.get(f"reviewer-{other}", "notification", f"/drafts/{draft}")
+    assert refused.value.response.status_code in (403, 404)
+
+
+def test_kafka_gives_each_principal_exactly_its_declared_rights(town: Town) -> None:
+    declared = topics.declared(town.settings.municipalities)
+    for principal in (*topics.DOMAIN_SERVICES, "monitoring", "municipality-101"):
+        rights = Broker(town.settings, principal)
+        operations = rights.operations(declared)
+        rights.close()
+        for topic in declared:
+            allowed = operations.get(topic.name, set())
+            assert ("WRITE" in allowed) == (topic.writer == principal), (principal, topic.name, allowed)
+            assert ("READ" in allowed) == (principal in topic.readers), (principal, topic.name, allowed)
+
+
+def test_no_role_reads_another_schema(town: Town) -> None:
+    denied = town.rows(
+        "SELECT r.rolname, n.nspname FROM pg_roles r CROSS JOIN pg_namespace n WHERE r.rolname LIKE %(prefix)s "
+        "AND n.nspname LIKE %(prefix)s AND r.rolname <> n.nspname AND r.rolname NOT LIKE '%%ledger_reader' "
+        "AND (has_schema_privilege(r.rolname, n.nspname, 'USAGE') OR has_schema_privilege(r.rolname, n.nspname, 'CREATE'))",
+        prefix=f"{town.system.namespace}\\_%",
+    )
+    assert denied == []
+
+
+def test_no_canary_lies_anywhere_but_in_the_declared_rooms(town: Town) -> None:
+    found = [*_leaks_in_tables(town), *_leaks_in_topics(town), *_leaks_in_logs(town)]
+    assert found == []
+    assert PATTERN.search(b"|".join(str(row).encode() for row in town.rows("SELECT * FROM {ns}identity.person LIMIT 5"))), (
+        "the search finds nothing"
+    )
+
+
+def _leaks_in_tables(town: Town) -> Iterator[str]:
+    prefix = f"{town.system.namespace}_"
+    tables = town.rows(
+        "SELECT table_schema, table_name FROM information_schema.tables WHERE table_schema LIKE %(p)s", p=prefix + "%"
+    )
+    for schema, table in tables:
+        service = schema.removeprefix(prefix)
+        if service in CLEAR_DATA_ROOMS or f"{service}.{table}" in CLEAR_DATA_ROOMS:
+            continue
+        rows: list[tuple[Any, ...]] = town.rows(f'SELECT t::text FROM {schema}."{table}" AS t')
+        columns = town.rows(
+            "SELECT column_name FROM information_schema.columns WHERE table_schema = %(s)s AND table_name = %(t)s "
+            "AND data_type = 'bytea'",
+            s=schema,
+            t=table,
+        )
+        texts = [str(row[0]).encode() for row in rows]
+        for (column,) in columns:
+            texts += [
+                bytes(row[0]) for row in town.rows(f'SELECT "{column}" FROM {schema}."{table}" WHERE "{column}" IS NOT NULL')
+            ]
+        if leak := next((match for text in texts if (match := PATTERN.search(text))), None):
+            yield f"table {service}.{table}: {leak.group()!r}"
+
+
+def _leaks_in_topics(town: Town) -> Iterator[str]:
+    for principal in ("monitoring", "audit", *(f"municipality-{code}" for code in town.settings.municipalities)):
+        mine = [topic for topic in topics.declared(town.settings.municipalities) if principal in topic.readers]
+        reader = consumer(town.settings, principal)
+        reader.assign([partition(town.settings, topic, number) for topic in mine for number in range(topic.partitions)])
+        reader.seek_to_beginning()
+        ends = reader.end_offsets(reader.assignment())
+        while any(reader.position(place) < end for place, end in ends.items()):
+            for messages in reader.poll(timeout_ms=500).values():
+                for message in messages:
+                    if leak := PATTERN.search(bytes(message.value or b"") + bytes(message.key or b"")):
+                        yield f"topic {message.topic}: {leak.group()!r}"
+        reader.close()
+
+
+def _leaks_in_logs(town: Town) -> Iterator[str]:
+    texts = {path.name: path.read_text(errors="replace") for path in (town.system.state / "logs").iterdir()} | town.running.logs()
+    assert len(texts) >= len(topics.DOMAIN_SERVICES)
+    for name, text in texts.items():
+        if leak := PATTERN.search(text.encode()):
+            yield f"log {name}: {leak.group()!r}"

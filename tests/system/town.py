@@ -1,0 +1,144 @@
+"""One running system with its synthetic world, and what a witness can say of it: what was told, to whom, about whom.
+
+The witness reads the databases as administrator and translates pseudonyms through the vault, so that runs with different
+pseudonyms can be compared with the truth file and with each other.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import psycopg
+
+from deploy.testing import Running
+from services.runtime.settings import load
+from services.simulator.case_systems import CaseSystems
+from services.simulator.drive import Drive
+from services.simulator.world import World
+from tests.conftest import MUNICIPALITIES, new_system
+
+PERSONS = 2_000
+SEED = 7
+
+
+class Told(NamedTuple):
+    """One effect on the outside world, or one that was stopped at the last moment."""
+
+    week: str
+    child: str
+    kind: str
+    outcome: str
+    reason: str | None
+    municipality: str | None
+
+
+class Town:
+    """A system, its world and the outside world's actors. Use as a context manager."""
+
+    def __init__(self, running: Running, folder: Path, **world: Any) -> None:
+        self.folder = folder
+        self.system = new_system(running, folder / "state")
+        self.world = World(SEED, PERSONS, MUNICIPALITIES, **world)
+        self.running = running
+
+    def __enter__(self) -> "Town":
+        self.system.prepare()
+        self.system.start_services()
+        self.settings = load("simulator", self.system.environment("simulator"))
+        self.drive = Drive(self.settings, self.world, self.folder / "staging")
+        self.case_systems = CaseSystems(self.settings, on_kafka=2)
+        self.case_systems.__enter__()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.case_systems.__exit__()
+        self.system.stop_services()
+
+    def rows(self, query: str, **values: object) -> list[tuple[Any, ...]]:
+        """Rows that an administrator reads; `{ns}` in the query stands for the namespace's prefix."""
+        engines = self.running.engines
+        with psycopg.connect(engines.admin_of(engines.database)) as connection:
+            statement = query.replace("{ns}", f"{self.system.namespace}_")
+            return connection.execute(statement.encode(), values or None).fetchall()
+
+    def vault(self) -> dict[str, str]:
+        """Pseudonym to the number that it stands for now."""
+        current = self.rows(
+            "SELECT i.pseudonym, i.number FROM {ns}identity.identity i JOIN {ns}identity.person p ON p.cpr = i.number "
+            "WHERE i.kind = 'CPR' AND p.current_cpr IS NULL"
+        )
+        numbers = {str(pseudonym): number for pseudonym, number in current}
+        aliases = self.rows("SELECT pseudonym, canonical FROM {ns}screening.alias")
+        return numbers | {str(p): numbers[str(c)] for p, c in aliases if str(c) in numbers}
+
+    def current_number(self) -> dict[str, str]:
+        """Any number ever used to the one that stands for the same person now."""
+        return dict(self.rows("SELECT cpr, coalesce(current_cpr, cpr) FROM {ns}identity.person"))
+
+    def told(self) -> list[Told]:
+        """Everything that was sent, or suppressed at sending, sorted. Whatever is on its way has an outcome of its own."""
+        vault = self.vault()
+        rows = self.system_deliveries()
+        return sorted(
+            Told(
+                row["week"],
+                vault.get(row["child"], row["child"]),
+                row["kind"],
+                OUTCOMES.get(row["state"], row["state"]),
+                row["reason"] if row["state"] == "suppressed" else None,
+                row["municipality"] if row["state"] != "suppressed" else None,
+            )
+            for row in rows
+            if row["state"] != "returned"
+        )
+
+    def system_deliveries(self) -> list[dict[str, Any]]:
+        """All deliveries, as the operator sees them."""
+        found: list[dict[str, Any]] = self.drive.doors.get("operator", "delivery", "/deliveries")
+        return found
+
+    def truth(self) -> list[dict[str, Any]]:
+        """The truth about everything written so far."""
+        return lines(self.folder / "staging" / "truth.jsonl")
+
+    def expected(self, weeks: Iterable[str]) -> list[Told]:
+        """What must have been told in these weeks; children about whom something must be inferred are left out."""
+        current = self.current_number()
+        return sorted(
+            Told(
+                row["week"],
+                current.get(row["child_cpr"], row["child_cpr"]),
+                row["kind"],
+                row["outcome"],
+                row["reason"] if row["outcome"] == "suppressed" else None,
+                row["municipality"],
+            )
+            for row in self.truth()
+            if row["kind"] != "none" and row["week"] in set(weeks) and row["child_cpr"] not in self.inferred()
+        )
+
+    def inferred(self) -> set[str]:
+        """Children of whom the truth depends on what the source does not state."""
+        return {row["child_cpr"] for row in self.truth() if row["tag"] == "inferred" and row["child_cpr"]}
+
+    def told_explicitly(self) -> list[Told]:
+        """What was told of the others."""
+        current = self.current_number()
+        left_out = {current.get(number, number) for number in self.inferred()}
+        return [each for each in self.told() if each.child not in left_out]
+
+
+OUTCOMES = {"acknowledged": "sent"}
+
+
+def lines(path: Path) -> list[dict[str, Any]]:
+    """A JSON Lines file."""
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def difference(expected: Sequence[Told], found: Sequence[Told]) -> str:
+    """What is missing and what is too much, for the message of a failing test."""
+    missing = [each for each in expected if each not in found]
+    extra = [each for each in found if each not in expected]
+    return "\n".join([*(f"missing: {each}" for each in missing), *(f"not expected: {each}" for each in extra)])
