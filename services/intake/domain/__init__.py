@@ -1,0 +1,1 @@
+"""Intake's rules, without any I/O: when an extract or a row is good, and what a row does to what is held."""
