@@ -1,6 +1,7 @@
 """`python -m deploy …`: start, stop, status, clean and demo of the system in one state folder. What the Makefile calls."""
 
 import fcntl
+import logging
 import os
 import shutil
 import sys
@@ -84,6 +85,8 @@ def bring_down(found: System, keep: list[str] | None = None) -> None:
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """Run the whole system on this machine: Apache Kafka, PostgreSQL and every service, on 127.0.0.1 only."""
+    # Its warnings while a broker is still starting say nothing that the progress does not say better.
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)
 
 
 @main.command()

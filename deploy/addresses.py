@@ -4,6 +4,7 @@ import os
 import socket
 from collections.abc import Callable
 from pathlib import Path
+from zlib import crc32
 
 import msgspec
 
@@ -11,6 +12,8 @@ HOST = "127.0.0.1"
 KAFKA, POSTGRES, SERVICES = 9392, 5632, 8700
 SERVICE_PORTS = 10
 """Ports in the services' block: eight services, and two to spare."""
+ELSEWHERE, PLACES, PLACE_SIZE = 20000, 600, 20
+"""600 places of 20 ports, above the well-known services and below what systems give to outgoing connections (32768)."""
 
 
 class Addresses(msgspec.Struct, frozen=True):
@@ -59,9 +62,15 @@ def save(state: Path, addresses: Addresses) -> None:
     os.replace(spare, state / "addresses.json")
 
 
-def choose(state: Path, running: Callable[[str], bool]) -> Addresses:
+def elsewhere(state: Path) -> Addresses:
+    """Where a passing system looks first: somewhere of its own, so that those started at the same moment do not collide."""
+    first = ELSEWHERE + crc32(os.fsencode(state)) % PLACES * PLACE_SIZE
+    return Addresses(first, first + 1, first + 2, first + 10)
+
+
+def choose(state: Path, running: Callable[[str], bool], first: Addresses | None = None) -> Addresses:
     """Addresses for a start: those of what is `running(name)` stay, others move to the next free block where taken."""
-    wanted = load(state) or Addresses()
+    wanted = load(state) or first or Addresses()
     kafka, postgres, services = wanted.kafka, wanted.postgres, wanted.services
     if not running("kafka"):
         kafka = free_block(kafka, 2)

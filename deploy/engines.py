@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 from deploy import addresses
+from deploy.addresses import Addresses
 from deploy.embedded.java import Progress
 from deploy.embedded.kafka import KafkaServer
 from deploy.embedded.postgres import PostgresServer
@@ -19,13 +20,17 @@ DATABASE = "socialsog"
 
 @dataclass(frozen=True)
 class Engines:
-    """Addresses, and the administrators' log-ins, which only provisioning uses. `admin_url` names a database that exists."""
+    """Addresses, and the administrators' log-ins, which only provisioning uses. `admin_url` names a database that exists.
+
+    What runs on `passing` engines ends with the process that started it, however that ends (tests).
+    """
 
     bootstrap: str
     kafka_admin: str
     kafka_password: str = field(repr=False)
     admin_url: str = field(repr=False)
     database: str = DATABASE
+    passing: bool = False
 
     @property
     def database_url(self) -> str:
@@ -67,9 +72,9 @@ class EmbeddedEngines:
         return Process(self.state / "pids", name).pid is not None
 
     @property
-    def addresses(self) -> addresses.Addresses:
+    def addresses(self) -> Addresses:
         """Where they listen, or last listened."""
-        return addresses.load(self.state) or addresses.Addresses()
+        return addresses.load(self.state) or Addresses()
 
     @property
     def kafka(self) -> KafkaServer:
@@ -88,11 +93,11 @@ class EmbeddedEngines:
         """What provisioning and services need to know of them."""
         return Engines(self.kafka.bootstrap, "admin", self.secrets.read("kafka-admin"), self.postgres.url())
 
-    def start(self, progress: Progress = lambda what, done, total: None) -> Engines:
-        """Start what does not run yet and wait until both serve."""
+    def start(self, progress: Progress = lambda what, done, total: None, first: Addresses | None = None) -> Engines:
+        """Start what does not run yet and wait until both serve. `first`: where to look for ports the first time."""
         self.state.mkdir(mode=0o711, parents=True, exist_ok=True)
         self.secrets.make_engines()
-        addresses.choose(self.state, self.running)
+        addresses.choose(self.state, self.running, first)
         with ThreadPoolExecutor(2) as pool:
             for server in [pool.submit(self.postgres.start), pool.submit(self.kafka.start, progress)]:
                 server.result()

@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from deploy import addresses
+from deploy import addresses, guardian
 from deploy.embedded.java import Progress
 from deploy.engines import EmbeddedEngines, Engines
 from deploy.processes import Services
@@ -55,6 +55,7 @@ class System:
         self.extra = dict(settings or {})
         self.embedded = EmbeddedEngines(self.state)
         self._given = engines
+        self._guarded = False
         self.secrets = Secrets(self.state / "secrets")
         self.services = Services(self.state, sys.executable)
 
@@ -141,7 +142,7 @@ class System:
         settings: Mapping[str, str] | None = None,
     ) -> None:
         """Start these services, and wait until they are ready. `settings` are variables for this start only."""
-        addresses.choose(self.state, self._running)
+        self._choose_ports()
         self._remember()
         for name in names:
             self.services.start(name, self.environment(name) | dict(settings or {}))
@@ -151,6 +152,13 @@ class System:
     def wait_ready(self, names: Sequence[str] = SERVICES, progress: Progress = silent) -> None:
         """Wait until these services are ready. Raises ServiceFailed."""
         self.services.wait_ready({name: self.http(name) for name in names}, progress=progress)
+
+    def _choose_ports(self) -> None:
+        passing = self._given is not None and self._given.passing
+        if passing and not self._guarded:
+            guardian.watch(self.state, remove=False)
+            self._guarded = True
+        addresses.choose(self.state, self._running, addresses.elsewhere(self.state) if passing else None)
 
     def _running(self, name: str) -> bool:
         return self.embedded.running(name) or (self._given is not None and name != "services")

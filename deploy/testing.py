@@ -8,17 +8,14 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from deploy import addresses, containers
+from deploy import addresses, containers, guardian
 from deploy.engines import EmbeddedEngines, Engines, given
 
 Kind = Literal["given", "containers", "embedded"]
-
-PORTS = addresses.Addresses(addresses.KAFKA + 200, addresses.KAFKA + 201, addresses.POSTGRES + 200, addresses.SERVICES + 200)
-"""Where to look for free ports: away from those of a system that somebody has up in the background."""
 
 
 @dataclass(frozen=True)
@@ -59,29 +56,34 @@ def start(choice: Choice) -> Running:
         engines = given()
         if engines is None:
             raise RuntimeError("KAFKA_BOOTSTRAP_SERVERS and DATABASE_URL are no longer set")
-        return Running(choice, engines, lambda: None, dict)
+        return Running(choice, replace(engines, passing=True), lambda: None, dict)
     if choice.kind == "containers":
         pair = containers.Pair()
-        return Running(choice, pair.start(), pair.stop, pair.logs)
+        return Running(choice, replace(pair.start(), passing=True), pair.stop, pair.logs)
     return _embedded(choice)
 
 
 def _embedded(choice: Choice) -> Running:
     folder = Path(tempfile.mkdtemp(prefix="socialsog-test-"))
     folder.chmod(0o711)  # PostgreSQL runs as another user where we are root, and must pass through
-    addresses.save(folder, PORTS)
     servers = EmbeddedEngines(folder)
-    engines = servers.start()
+    guardian.watch(folder, remove=True)
 
     def stop() -> None:
         servers.stop()
         servers.postgres.remove()
         shutil.rmtree(folder, ignore_errors=True)
 
+    try:
+        engines = servers.start(first=addresses.elsewhere(folder))
+    except BaseException:
+        stop()
+        raise
+
     def logs() -> dict[str, str]:
         return {path.name: path.read_text(encoding="utf-8", errors="replace") for path in (folder / "logs").iterdir()}
 
-    return Running(choice, engines, stop, logs, servers)
+    return Running(choice, replace(engines, passing=True), stop, logs, servers)
 
 
 def choose_engines(environ: Mapping[str, str] = os.environ) -> tuple[Running, str]:

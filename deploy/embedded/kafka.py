@@ -12,7 +12,7 @@ from pathlib import Path
 from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaError
 
-from deploy.addresses import HOST
+from deploy.addresses import HOST, is_free
 from deploy.embedded.java import Progress, class_path, java
 from deploy.embedded.kafka_settings import Node, log_configuration, server_properties
 from deploy.pids import Command, Process
@@ -98,7 +98,7 @@ class KafkaServer:
 
     def serves(self) -> bool:
         """Whether a fresh client can log in and sees a broker that is not fenced."""
-        return serves(self.bootstrap, "admin", self.node.admin_password)
+        return not is_free(self.node.client_port) and serves(self.bootstrap, "admin", self.node.admin_password)
 
     def stop(self) -> bool:
         """Orderly stop; True unless it had to be killed."""

@@ -1,0 +1,102 @@
+"""deploy on real servers: provisioning twice, who may do what, and what survives kill -9."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from deploy.engines import EmbeddedEngines
+from deploy.system import System
+from deploy.testing import Running
+from events import topics
+from services.runtime import broker
+from services.runtime.errors import Fatal
+
+CODES = ("101", "751")
+DENIED = "42501"
+"""PostgreSQL's SQLSTATE insufficient_privilege."""
+
+
+@pytest.fixture(scope="module")
+def system(running: Running, tmp_path_factory: pytest.TempPathFactory) -> System:
+    found = System(tmp_path_factory.mktemp("deploy"), "deploytest", CODES, running.engines)
+    found.prepare()
+    return found
+
+
+def connect(system: System, role: str) -> psycopg.Connection[tuple[object, ...]]:
+    url = system.settings("cli").database_url(role).replace("+psycopg", "")
+    return psycopg.connect(url, autocommit=True)
+
+
+def test_the_second_provisioning_changes_nothing(system: System) -> None:
+    assert set(system.prepare().values()) == {0}
+
+
+@pytest.mark.parametrize("statement", [
+    b"CREATE TABLE mine (a int)",
+    b"CREATE SCHEMA mine",
+    b"SELECT * FROM deploytest_intake.outbox",
+    b"SELECT * FROM pg_authid",
+    b"DELETE FROM deploytest_audit.log",
+    b"UPDATE deploytest_audit.log SET source = source",
+    b"ALTER ROLE deploytest_audit SUPERUSER",
+])
+def test_a_service_may_use_its_own_tables_only(system: System, statement: bytes) -> None:
+    with connect(system, "audit") as connection, pytest.raises(psycopg.Error) as refusal:
+        connection.execute(statement)
+    assert refusal.value.sqlstate == DENIED
+
+
+def test_the_ledger_reader_reads_ledgers_and_nothing_else(system: System) -> None:
+    with connect(system, "ledger_reader") as connection:
+        assert connection.execute("SELECT count(*) FROM deploytest_audit.ledger").fetchone() is not None
+        with pytest.raises(psycopg.Error) as refusal:
+            connection.execute("SELECT * FROM deploytest_audit.outbox")
+    assert refusal.value.sqlstate == DENIED
+
+
+@pytest.mark.parametrize(("principal", "reads", "writes"), [
+    ("delivery", [topics.RECORD], []),
+    ("screening", [], [topics.RECORD]),
+    ("municipality-101", [topics.municipal_notification("751")], []),
+    ("municipality-101", [], [topics.municipal_receipt("751")]),
+])
+def test_a_principal_that_lacks_a_right_is_told_which(
+    system: System, principal: str, reads: list[topics.Topic], writes: list[topics.Topic],
+) -> None:
+    asking = broker.Broker(system.settings("cli"), principal)
+    try:
+        with pytest.raises(Fatal, match=f"{principal} may not"):
+            asking.check_rights(reads, writes)
+    finally:
+        asking.close()
+
+
+@pytest.fixture
+def servers(tmp_path: Path) -> Iterator[EmbeddedEngines]:
+    found = EmbeddedEngines(tmp_path / "state")
+    yield found
+    found.stop()
+    found.postgres.remove()
+
+
+def test_both_servers_keep_their_data_over_kill_9(servers: EmbeddedEngines) -> None:
+    system = System(servers.state, municipalities=CODES)
+    system.start_engines()
+    system.prepare()
+    with connect(system, "audit") as connection:
+        connection.execute("INSERT INTO lease VALUES ('kept', gen_random_uuid(), 1, now())")
+    sending = broker.producer(system.settings("intake"))
+    sending.send(topics.RECORD.name, key=b"kept", value=b"kept", partition=0).get(10)
+    sending.close()
+    servers.kafka.kill()
+    servers.postgres.kill()
+    system.start_engines()
+    with connect(system, "audit") as connection:
+        assert connection.execute("SELECT name FROM lease").fetchall() == [("kept",)]
+    asking = broker.Broker(system.settings("intake"))
+    assert asking.end_offset(broker.partition(system.settings("intake"), topics.RECORD, 0)) == 1
+    asking.close()
+    assert set(system.prepare().values()) == {0}

@@ -1,0 +1,128 @@
+"""deploy without servers: secrets, ports, processes, the jar lock, and the rights that follow from the declaration."""
+
+import hashlib
+import json
+import socket
+import stat
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+from kafka.admin import ACLOperation, ResourceType
+
+from deploy import addresses
+from deploy.containers import environment_name
+from deploy.embedded import java
+from deploy.embedded.kafka_settings import Node, server_properties
+from deploy.pids import Command, Process
+from deploy.provision.kafka import rights
+from deploy.secrets import Secrets, kafka_principals
+from deploy.system import week_start
+from events.topics import declared
+from services.runtime.credentials import Credentials
+
+CODES = ("101", "751")
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_secrets_are_for_the_owner_only_and_never_made_anew(tmp_path: Path) -> None:
+    secrets = Secrets(tmp_path / "secrets")
+    secrets.make_engines()
+    secrets.make_all(CODES, tmp_path / "keys")
+    before = {path.name: path.read_bytes() for path in secrets.folder.iterdir()}
+    secrets.make_all(CODES, tmp_path / "keys")
+    assert {path.name: path.read_bytes() for path in secrets.folder.iterdir()} == before
+    assert mode(secrets.folder) == 0o700
+    assert {mode(path) for path in secrets.folder.iterdir()} == {0o600}
+
+
+def test_credentials_hold_digests_and_say_who_it_is(tmp_path: Path) -> None:
+    secrets = Secrets(tmp_path / "secrets")
+    secrets.make_all(CODES, tmp_path / "keys")
+    token = secrets.read("http-reviewer-1461")
+    assert token not in (secrets.folder / "credentials.json").read_text()
+    found = Credentials(secrets.folder / "credentials.json").of(f"Bearer {token}")
+    assert found is not None
+    assert (found.kind, found.districts) == ("reviewer", ["1461"])
+    assert found.sha256 == hashlib.sha256(token.encode()).hexdigest()
+
+
+def test_only_the_public_half_of_a_municipality_key_leaves_the_secrets(tmp_path: Path) -> None:
+    Secrets(tmp_path / "secrets").make_all(CODES, tmp_path / "keys")
+    private = msgspec.json.decode((tmp_path / "secrets" / "municipality-101.jwk").read_bytes())
+    public = msgspec.json.decode((tmp_path / "keys" / "101.json").read_bytes())
+    assert "d" in private
+    assert public == {name: value for name, value in private.items() if name != "d"}
+
+
+def test_a_block_of_ports_avoids_what_is_taken() -> None:
+    with socket.create_server((addresses.HOST, 0)) as taken:
+        port = taken.getsockname()[1]
+        assert not addresses.is_free(port)
+        assert addresses.free_block(port, 1) > port
+
+
+def test_a_process_whose_id_now_belongs_to_a_stranger_is_left_alone(tmp_path: Path) -> None:
+    process = Process(tmp_path / "pids", "sleeper")
+    pid = process.start(Command([sys.executable, "-c", "import signal; signal.pause()"], tmp_path / "log"))
+    record = process.path.read_text()
+    process.path.write_text(json.dumps({"pid": pid, "started": "long ago"}))
+    assert process.pid is None
+    assert not process.send(15)
+    process.path.write_text(record)
+    assert process.pid == pid
+    assert process.stop(seconds=10)
+    assert process.pid is None
+
+
+def test_a_damaged_jar_is_fetched_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted: list[str] = []
+    monkeypatch.setenv("SOCIALSOG_CACHE", str(tmp_path))
+    monkeypatch.setattr(java, "locked", lambda text: [jar for jar in real if jar.artifact in ("re2j", "jspecify")])
+    monkeypatch.setattr(java, "_fetch_all", lambda pool, missing, *rest: wanted.extend(jar.artifact for jar in missing))
+    real = [java.Jar("g", "re2j", "1", hashlib.sha256(b"good").hexdigest()), java.Jar("g", "jspecify", "1", "0" * 64)]
+    (tmp_path / "jars").mkdir()
+    (tmp_path / "jars" / "re2j-1.jar").write_bytes(b"good")
+    (tmp_path / "jars" / "jspecify-1.jar").write_bytes(b"bad")
+    java.class_path()
+    assert wanted == ["jspecify"]
+
+
+def test_the_lock_names_one_version_of_every_jar() -> None:
+    jars = java.locked(java.LOCK.read_text())
+    assert len({(jar.group, jar.artifact) for jar in jars}) == len(jars)
+    assert {jar.version for jar in jars if jar.group == "org.apache.kafka"} == {"4.3.1"}
+    assert all(len(jar.sha256) == 64 for jar in jars)
+
+
+def test_no_listener_of_kafka_is_open_or_beyond_loopback(tmp_path: Path) -> None:
+    lines = server_properties(Node(1, 2, tmp_path, "a", "b")).splitlines()
+    properties = dict(line.split("=", 1) for line in lines)
+    assert all("://127.0.0.1:" in each for each in properties["listeners"].split(","))
+    assert set(properties["listener.security.protocol.map"].split(",")) == {"CLIENT:SASL_PLAINTEXT", "CONTROLLER:SASL_PLAINTEXT"}
+    assert properties["allow.everyone.if.no.acl.found"] == "false"
+
+
+def test_rights_are_those_of_the_declaration_and_no_more() -> None:
+    topics = declared(CODES)
+    found = rights(topics, kafka_principals(CODES), lambda name: f"t1.{name}")
+    writers = {right.name: right.principal for right in found if right.operation == ACLOperation.WRITE}
+    assert writers == {f"t1.{topic.name}": f"t1.{topic.writer}" for topic in topics}
+    of_101 = {right.name for right in found if right.principal == "t1.municipality-101" and right.kind == ResourceType.TOPIC}
+    assert of_101 == {"t1.municipality.101.notification.v1", "t1.municipality.101.receipt.v1"}
+    assert {right.operation for right in found} == {ACLOperation.READ, ACLOperation.WRITE}
+
+
+def test_settings_become_the_image_s_variables() -> None:
+    assert environment_name("listener.name.client.scram-sha-512.sasl.jaas.config") == (
+        "KAFKA_LISTENER_NAME_CLIENT_SCRAM___SHA___512_SASL_JAAS_CONFIG"
+    )
+
+
+def test_a_week_starts_on_monday_in_copenhagen() -> None:
+    assert week_start("2026-W44").isoformat() == "2026-10-26T00:00:00+01:00"
+    assert week_start("2026-W38").isoformat() == "2026-09-14T00:00:00+02:00"
