@@ -1,0 +1,26 @@
+"""Rows into temporary tables: COPY, then everything else is one statement for the whole batch.
+
+The tables live as long as the session and are emptied at each commit; making them anew each time would bloat
+the system catalogue.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from psycopg.sql import SQL, Identifier
+
+from services.runtime.transaction import Transaction
+
+
+def temporary(transaction: Transaction, name: str, columns: str) -> None:
+    """An empty temporary table of this name; `columns` is its SQL definition."""
+    transaction.execute(f"CREATE TEMPORARY TABLE IF NOT EXISTS {name} ({columns}) ON COMMIT DELETE ROWS")
+
+
+def copy(transaction: Transaction, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Write rows into a table."""
+    names = SQL(", ").join(map(Identifier, columns))
+    statement = SQL("COPY {} ({}) FROM STDIN").format(Identifier(table), names)
+    with transaction.driver.cursor() as cursor, cursor.copy(statement) as stream:
+        for row in rows:
+            stream.write_row(row)

@@ -1,0 +1,90 @@
+"""SQL of a run. Whatever grows with the country is one statement; Python sees adults whose rule is met and their evidence."""
+
+from services.screening.evidence import FACTS
+
+TABLES = {
+    "considered": "evidence_id uuid, version bigint, person uuid, live boolean, standing text, fresh boolean",
+    "counting": "code_scheme text, code text, role text, outcome text, valid_from date, valid_until date",
+    "member": "rule text, pieces integer, dates integer, since timestamptz, code_scheme text, code text",
+    "piece": "evidence_id uuid, version bigint, person uuid, code_scheme text, code text, occurred_on date, "
+    "registered_at timestamptz, fresh boolean",
+}
+"""Temporary tables of one run: evidence looked at; what counts; the codes of each rule; counted evidence of the adults."""
+
+# Fresh: its facts are not those that an earlier run has covered, or two pseudonyms that were covered apart are one person now (a
+# mere new number is not). What was registered before the programme's first week is covered by its first run and triggers nothing.
+CONSIDER = """
+    INSERT INTO considered
+    SELECT e.evidence_id, e.version, e.person, e.live, e.standing,
+        e.live AND e.standing = 'identified' AND NOT (:first AND e.registered_at < :start)
+        AND (e.covered_state IS DISTINCT FROM e.state OR e.covered_person <> e.person AND EXISTS (
+            SELECT FROM evidence o WHERE o.person = e.person AND o.live AND o.covered_person <> e.covered_person))
+    FROM evidence e WHERE e.touched AND e.merged_into IS NULL AND e.registered_at < :end
+"""
+_COUNTS = """
+    c.code_scheme = e.code_scheme AND c.code = e.code AND c.role = e.role AND c.outcome = e.outcome
+    AND (c.valid_from IS NULL OR c.valid_from <= e.occurred_on) AND (c.valid_until IS NULL OR e.occurred_on <= c.valid_until)
+"""
+COLLECT = f"""
+    INSERT INTO piece
+    SELECT e.evidence_id, e.version, e.person, e.code_scheme, e.code, e.occurred_on, e.registered_at, coalesce(k.fresh, false)
+    FROM (SELECT DISTINCT person FROM considered WHERE fresh) AS adult
+    JOIN evidence e USING (person) JOIN counting c ON {_COUNTS} LEFT JOIN considered k ON k.evidence_id = e.evidence_id
+    WHERE e.live AND e.standing = 'identified' AND e.registered_at >= :since AND e.registered_at < :end
+"""
+ADULTS = """
+    SELECT k.person, coalesce(bool_or(p.fresh), false) AS counted
+    FROM considered k LEFT JOIN piece p ON p.evidence_id = k.evidence_id WHERE k.fresh GROUP BY k.person ORDER BY k.person
+"""
+FIRED = """
+    SELECT p.person, m.rule FROM piece p JOIN member m USING (code_scheme, code) WHERE p.registered_at >= m.since
+    GROUP BY p.person, m.rule, m.pieces, m.dates
+    HAVING count(*) >= m.pieces AND count(DISTINCT p.occurred_on) >= m.dates AND bool_or(p.fresh) ORDER BY p.person, m.rule
+"""
+TOLD = f"""
+    SELECT p.evidence_id, e.version, e.live, {", ".join("e." + name for name in FACTS.split(", "))}, p.fresh,
+        e.version = p.version AS same
+    FROM piece p JOIN evidence e ON e.evidence_id = p.evidence_id
+    WHERE p.person = ANY(:adults) ORDER BY e.occurred_on, e.registered_at, p.evidence_id
+"""
+_SETTLED = "NOT (k.live AND k.standing = 'waiting')"
+TO_COVER = f"SELECT count(*) FROM considered k WHERE {_SETTLED}"
+COVER = f"""
+    UPDATE evidence e SET touched = false, covered_by = :run, covered_state = e.state, covered_person = e.person
+    FROM considered k WHERE e.evidence_id = k.evidence_id AND e.version = k.version AND {_SETTLED}
+"""
+_OF_CONSIDERED = """
+    SELECT r.* FROM considered k JOIN record r ON r.record_id = k.evidence_id AND r.evidence_id = k.evidence_id
+    UNION ALL SELECT r.* FROM considered k JOIN record r ON r.evidence_id = k.evidence_id AND r.evidence_id <> r.record_id
+"""
+FATES = f"""
+    INSERT INTO fate AS f (record_id, run_id, fate)
+    SELECT r.record_id, :run, CASE
+        WHEN r.status = 'withdrawn' THEN 'withdrawn' WHEN r.record_id <> e.tip THEN 'superseded'
+        WHEN e.standing <> 'identified' THEN e.standing WHEN c.code IS NULL THEN 'not_counted' ELSE 'in_evidence' END
+    FROM ({_OF_CONSIDERED}) AS r JOIN evidence e USING (evidence_id) LEFT JOIN counting c ON {_COUNTS}
+    ON CONFLICT (record_id) DO UPDATE SET fate = excluded.fate WHERE f.fate <> excluded.fate
+"""
+ALIAS_VERSION = "SELECT coalesce(sum(version), 0)::bigint FROM alias"
+USUAL = """
+    SELECT r.run_id, coalesce(jsonb_object_agg(c.district, c.amount) FILTER (WHERE c.district IS NOT NULL), '{}') AS districts
+    FROM (SELECT run_id FROM run WHERE status = 'finished' ORDER BY week DESC LIMIT :runs) AS r
+    LEFT JOIN (SELECT run_id, district, count(*) AS amount FROM candidate GROUP BY 1, 2) AS c USING (run_id) GROUP BY r.run_id
+"""
+ADD_RUN = """
+    INSERT INTO run (run_id, week, version, status, started_at, catalogue, catalogue_digest, register_version, alias_version,
+        missing_districts, requested_by, evidence, brake_reasons)
+    VALUES (:run_id, :week, 1, :status, :started_at, :catalogue, :catalogue_digest, :register_version,
+        :alias_version, :missing_districts, :requested_by, :evidence, :brake_reasons)
+"""
+RUNS = """
+    SELECT r.*, a.adults, a.rule_met, a.rule_not_met, a.no_child, a.tie_excluded,
+        (SELECT count(*) FROM candidate c WHERE c.run_id = r.run_id) AS candidates
+    FROM run r CROSS JOIN LATERAL (
+        SELECT count(*) AS adults, count(*) FILTER (WHERE outcome = 'rule_met') AS rule_met,
+            count(*) FILTER (WHERE outcome = 'rule_not_met') AS rule_not_met,
+            count(*) FILTER (WHERE outcome = 'no_child') AS no_child,
+            count(*) FILTER (WHERE outcome = 'tie_excluded') AS tie_excluded
+        FROM run_adult WHERE run_id = r.run_id
+    ) AS a
+"""

@@ -1,0 +1,100 @@
+"""Records into the database: the newest version of each, set-based, and then the evidence they belong to.
+
+Most records stand alone: their evidence is made by one statement for the whole batch. Only records with links are loaded and
+grouped in Python (`groups`).
+"""
+
+from collections.abc import Iterable, Sequence
+from uuid import UUID
+
+from events.record import Record
+from services.runtime.events import Event
+from services.runtime.transaction import Transaction
+from services.screening import groups
+from services.screening.copying import copy, temporary
+from services.screening.domain.weeks import danish_date
+from services.screening.evidence import TOUCHED, refresh
+
+COLUMNS = {
+    "record_id": "uuid",
+    "version": "bigint",
+    "extract_id": "text",
+    "revision": "integer",
+    "status": "text",
+    "supersedes": "uuid",
+    "occurred_at": "timestamptz",
+    "place": "text",
+    "person": "uuid",
+    "standing": "text",
+    "district": "text",
+    "registered_at": "timestamptz",
+    "occurred_on": "date",
+    "code": "text",
+    "code_scheme": "text",
+    "role": "text",
+    "outcome": "text",
+    "child_present": "boolean",
+}
+_NAMES = ", ".join(COLUMNS)
+_APPLY = f"""
+    WITH applied AS (
+        INSERT INTO record AS r ({_NAMES}, evidence_id) SELECT {_NAMES}, record_id FROM incoming
+        ON CONFLICT (record_id) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in COLUMNS if name != "record_id")}
+        WHERE r.version < excluded.version
+        RETURNING record_id, evidence_id, supersedes, status
+    )
+    INSERT INTO changed (record_id, evidence_id, supersedes, live)
+    SELECT record_id, evidence_id, supersedes, status = 'live' FROM applied
+"""
+_ALONE = (
+    "c.supersedes IS NULL AND c.evidence_id = c.record_id AND NOT EXISTS (SELECT FROM record r WHERE r.supersedes = c.record_id)"
+)
+_SINGLES = f"INSERT INTO touched (evidence_id, live, tip) SELECT record_id, live, record_id FROM changed c WHERE {_ALONE}"
+_LINKED = f"SELECT record_id, evidence_id FROM changed c WHERE NOT ({_ALONE})"
+
+
+def apply(transaction: Transaction, events: Sequence[Event[Record]]) -> list[UUID]:
+    """Store what is news of these records; the evidence that has to be published again."""
+    transaction.execute(groups.LOCK_SHARED)
+    temporary(transaction, "incoming", ", ".join(f"{name} {kind}" for name, kind in COLUMNS.items()))
+    temporary(transaction, "changed", "record_id uuid, evidence_id uuid, supersedes uuid, live boolean")
+    temporary(transaction, "touched", TOUCHED)
+    copy(transaction, "incoming", list(COLUMNS), map(_row, _newest(events)))
+    transaction.execute(_APPLY)
+    transaction.execute(_SINGLES)
+    linked = transaction.execute(_LINKED).all()
+    moved = groups.regroup(transaction, {each for row in linked for each in row}) if linked else []
+    return [*moved, *refresh(transaction)]
+
+
+def _newest(events: Sequence[Event[Record]]) -> Iterable[Event[Record]]:
+    newest: dict[UUID, Event[Record]] = {}
+    for event in events:
+        known = newest.get(event.data.record_id)
+        if known is None or event.version > known.version:
+            newest[event.data.record_id] = event
+    return newest.values()
+
+
+def _row(event: Event[Record]) -> tuple[object, ...]:
+    record = event.data
+    return (
+        record.record_id,
+        event.version,
+        record.extract_id,
+        record.revision,
+        record.status,
+        record.supersedes,
+        record.occurred_at,
+        record.place,
+        record.person,
+        record.standing,
+        record.district,
+        record.registered_at,
+        danish_date(record.occurred_at),
+        record.code,
+        record.code_scheme,
+        record.role,
+        record.outcome,
+        record.child_present,
+    )
