@@ -261,31 +261,31 @@ def test_a_question_that_cannot_be_recorded_is_not_answered(
     assert "entries" not in answer.json()
 
 
-@pytest.mark.parametrize(
-    "query",
-    [
-        {"persn": str(uuid4())},
-        {"actor": "Jens Hansen"},
-        {"actor": "0101904321"},
-        {"municipality": "Aarhus"},
-        {"week": "38"},
-        {"since": "2026-01-01T00:00:00"},
-        {"limit": 1_001},
-        {"verb": "reading"},
-        {"person": "0101904321"},
-    ],
-)
-def test_a_filter_of_another_form_is_refused_and_not_repeated(doors: TestClient[Any], query: dict[str, Any]) -> None:
-    answer = get(doors, "/entries", **query)
-    assert answer.status_code == 400
-    assert not any(len(str(value)) > 4 and str(value) in answer.text for value in query.values())
+REFUSED: list[dict[str, Any]] = [
+    {"persn": "751"},
+    {"actor": "Jens Hansen"},
+    {"actor": "0101904321"},
+    {"municipality": "Aarhus"},
+    {"week": "2026-38"},
+    {"since": "2026-01-01T00:00:00"},
+    {"limit": 1_001},
+    {"verb": "reading"},
+    {"person": "0101904321"},
+]
 
 
-@pytest.mark.parametrize("path", ["/entries", "/verify", "/sources"])
-def test_only_an_auditor_gets_in(doors: TestClient[Any], path: str) -> None:
-    assert get(doors, path).status_code == 200
-    assert get(doors, path, who="operator-1").status_code == 403
-    assert get(doors, path, who="nobody").status_code == 401
+def test_a_filter_of_another_form_is_refused_and_not_repeated(doors: TestClient[Any]) -> None:
+    for query in REFUSED:
+        answer = get(doors, "/entries", **query)
+        assert answer.status_code == 400, query
+        assert not any(str(value) in answer.text for value in query.values())
+
+
+def test_only_an_auditor_gets_in(doors: TestClient[Any]) -> None:
+    for path in ("/entries", "/verify", "/sources"):
+        assert get(doors, path).status_code == 200
+        assert get(doors, path, who="operator-1").status_code == 403
+        assert get(doors, path, who="nobody").status_code == 401
 
 
 def test_the_ledger_counts_entries_and_those_waiting(store: Store, owner: "psycopg.Connection[Any]") -> None:
