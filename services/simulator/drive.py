@@ -124,13 +124,13 @@ class Drive:
             file.hand_over(self.settings.inbox)
             handed.append(file)
         for folder, service, path in (("register", "identity", "/register-files"), ("police", "intake", "/extracts")):
-            expected = {file.manifest.name for file in handed if file.folder == folder}
+            expected = {_stem(file.manifest.name) for file in handed if file.folder == folder}
             if expected:
                 self.wait(f"{service} reads {len(expected)} files", partial(self._read, expected, service, path))
 
     def _read(self, expected: set[str], service: str, path: str) -> bool:
         rows: list[dict[str, Any]] = self.doors.get("operator", service, path)
-        done = {row["file"] for row in rows if row["state"] in ("read", "refused", "repeated")}
+        done = {_stem(row.get("extract_id") or row["file"]) for row in rows if row["state"] in ("read", "refused")}
         self.report(f"{service} reads", len(expected & done) / len(expected))
         return expected <= done
 
@@ -156,6 +156,10 @@ class Drive:
     def forget(self) -> None:
         """Remove what was staged."""
         shutil.rmtree(self.staging, ignore_errors=True)
+
+
+def _stem(manifest: str) -> str:
+    return manifest.removesuffix(".manifest.json")
 
 
 def _for_people(line: str) -> bool:
