@@ -45,6 +45,6 @@ class Steps:
         self.console.print(f"[{time.monotonic() - self.started:5.1f} s] {text}", markup=False)
 
     def _line(self, what: str, done: int, total: int) -> None:
-        """Elsewhere than on a terminal: every step of a few, every tenth of many, and the last."""
-        if total <= 10 or done == total or done % 10 == 0:
+        """Elsewhere than on a terminal: what is done, of a few each, of many every tenth and the last."""
+        if done and (total <= 10 or done == total or done % 10 == 0):
             self.say(f"{what} ({done}/{total})" if total > 1 else what)

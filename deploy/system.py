@@ -183,9 +183,9 @@ class System:
     def start(self, progress: Progress = silent) -> None:
         """Everything: engines, provisioning, services."""
         self.start_engines(progress)
-        progress("rights and tables", 0, 1)
+        progress("Kafka and PostgreSQL ready", 1, 2)
         self.prepare()
-        progress("rights and tables", 1, 1)
+        progress("topics, tables and rights ready", 2, 2)
         self.start_services(progress=progress)
 
     def stop(self) -> list[str]:
