@@ -1,0 +1,1 @@
+"""The rules of notification, without any I/O: what a draft may become, and what a letter says in which words."""

@@ -1,0 +1,118 @@
+"""The Danish words of the letter: kinds, roles, outcomes, relations, dates and the suggested reasons of the statistics."""
+
+from collections.abc import Iterable
+from datetime import date
+
+from events.candidate import Basis
+from events.case import Kind
+from events.http.identity import AdultRelation
+from events.municipalities import DISTRICTS
+from events.record import Outcome, Role
+
+TITLES: dict[Kind, str] = {
+    "first": "Underretning",
+    "supplement": "Supplerende underretning",
+    "correction": "Berigtigelse af tidligere underretning",
+    "retraction": "Tilbagekaldelse af oplysninger",
+}
+ROLES: dict[Role, str] = {
+    "charged": "sigtet",
+    "suspected": "mistænkt",
+    "victim": "forurettet",
+    "witness": "vidne",
+    "reporter": "anmelder",
+    "involved": "involveret",
+}
+OUTCOMES: dict[Outcome, str] = {
+    "open": "verserende",
+    "charged": "sigtet",
+    "convicted": "dømt",
+    "fined": "bødeafgørelse",
+    "dropped": "påtaleopgivelse eller tiltalefrafald",
+    "acquitted": "frifundet",
+    "none": "ingen afgørelse registreret",
+}
+RELATIONS: dict[AdultRelation, str] = {
+    "mother": "mor",
+    "father": "far",
+    "custody_holder": "indehaver af forældremyndigheden",
+    "household": "voksen med samme folkeregisteradresse som barnet",
+    "none": "ingen registreret tilknytning til barnet i dag",
+}
+"""In the order in which the letter lists the adults."""
+FORMER_TIES: dict[Basis, str] = {
+    "parent": "registreret som forælder ved søgningen",
+    "custody": "registreret med forældremyndighed ved søgningen",
+    "household": "voksen med samme folkeregisteradresse som barnet ved søgningen",
+}
+"""For an adult whose tie ended between the search and the letter."""
+NOTIFIER_TYPE = "Politi eller domstol"
+"""Text of notifier type 6 in the national statistics."""
+NOT_INFORMED = (
+    "Politiet har ikke orienteret forældrene. Underretningen er samlet af oplysninger, som allerede er registreret hos "
+    "politiet, uden kontakt til familien. Kommunen afgør, hvordan og hvornår forældrene orienteres."
+)
+OTHER_REASON = "Andet"
+_CRIME = "Kriminalitet hos forældre eller andre voksne"
+_CONFLICT = "Højt konfliktniveau eller vold mellem voksne"
+_ALCOHOL = "Alkohol eller stoffer hos forældre eller andre voksne"
+_DISTRESS = "Psykisk sygdom eller mistrivsel hos forældre eller andre voksne"
+_CARE = "Manglende tilsyn eller omsorg"
+REASONS: dict[str, tuple[str, ...]] = {
+    "VIOLENCE": (_CRIME,),
+    "VIOLENCE_SERIOUS": (_CRIME,),
+    "VIOLENCE_DOMESTIC": (_CONFLICT,),
+    "THREATS": (_CRIME,),
+    "STALKING": (_CRIME,),
+    "PROPERTY": (_CRIME,),
+    "DUI": (_ALCOHOL,),
+    "DUI_DRUG": (_ALCOHOL,),
+    "DRUGS": (_ALCOHOL,),
+    "NEGLECT": (_CARE,),
+    "SEXUAL_CHILD": ("Overgreb mod barn",),
+    "H_DISTURBANCE": (_CONFLICT,),
+    "H_RESTRAINING": (_CONFLICT,),
+    "H_EXPULSION": (_CONFLICT,),
+    "H_SUICIDE_THREAT": (_DISTRESS,),
+    "H_SUICIDE_ATTEMPT": (_DISTRESS,),
+    "H_MENTAL_ILLNESS": (_DISTRESS,),
+    "H_INTOXICATED": (_ALCOHOL,),
+    "H_CHILD_ALONE": (_CARE,),
+    "H_MISSING_PARENT": (_CARE,),
+}
+"""Catalogue category -> suggested reasons. General knowledge, not the official code list: a suggestion and never more."""
+_MONTHS = (
+    "januar",
+    "februar",
+    "marts",
+    "april",
+    "maj",
+    "juni",
+    "juli",
+    "august",
+    "september",
+    "oktober",
+    "november",
+    "december",
+)
+
+
+def danish_date(day: date) -> str:
+    """A date as a Danish letter writes it: 5. oktober 2026."""
+    return f"{day.day}. {_MONTHS[day.month - 1]} {day.year}"
+
+
+def danish_week(week: str) -> str:
+    """An ISO week such as 2026-W38 in words: uge 38 i 2026."""
+    year, number = week.split("-W")
+    return f"uge {int(number)} i {year}"
+
+
+def district_name(code: str) -> str:
+    """Name of a police district (*politikreds*); the code itself where the table does not know it."""
+    return DISTRICTS.get(code, f"politikreds {code}")
+
+
+def reasons(categories: Iterable[str]) -> list[str]:
+    """Suggested reasons for these categories, each once, in alphabetical order."""
+    return sorted({reason for category in categories for reason in REASONS.get(category, (OTHER_REASON,))})
