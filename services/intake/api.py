@@ -6,7 +6,7 @@ from typing import Annotated
 
 import msgspec
 from litestar import get
-from litestar.params import Parameter
+from litestar.params import FromQuery, QueryParameter
 from litestar.types import ControllerRouterHandler
 
 from services.intake import store
@@ -71,9 +71,9 @@ def routes(database: Store) -> Sequence[ControllerRouterHandler]:
 
     @get("/quarantine", opt=allow("operator", "auditor"), sync_to_thread=True)
     def quarantine(
-        extract_id: str | None = None,
-        after: Annotated[int, Parameter(ge=0, description="lines of the extract to pass over")] = 0,
-        limit: Annotated[int, Parameter(ge=1, le=LARGEST_PAGE)] = PAGE,
+        extract_id: FromQuery[str | None] = None,
+        after: Annotated[int, QueryParameter(ge=0, description="lines of the extract to pass over")] = 0,
+        limit: Annotated[int, QueryParameter(ge=1, le=LARGEST_PAGE)] = PAGE,
     ) -> list[QuarantineLine]:
         values = {"extract_id": extract_id, "after": after, "limit": limit}
         with database.transaction() as transaction:

@@ -12,9 +12,23 @@ from services.intake.domain.keyed import Keyed
 from services.intake.domain.row import Row
 
 ROW = Row(
-    "4200-81252-00001-26", 1, 1, "live", None, "1461",
-    datetime(2026, 9, 16, 6, tzinfo=UTC), datetime(2026, 9, 15, 22, tzinfo=UTC), "1252", "GER4", "CPR", "7503851235", "charged", "open", "Kanarievænget 12", True,
-)  # fmt: skip
+    journal_number="4200-81252-00001-26",
+    party_number=1,
+    revision=1,
+    status="live",
+    superseded_journal_number=None,
+    district="1461",
+    registered_at=datetime(2026, 9, 16, 6, tzinfo=UTC),
+    occurred_at=datetime(2026, 9, 15, 22, tzinfo=UTC),
+    code="1252",
+    code_scheme="GER4",
+    identity_kind="CPR",
+    identity="7503851235",
+    role="charged",
+    outcome="open",
+    place="Kanarievænget 12",
+    child_present=True,
+)
 
 
 def state(revision: int, status: str = "live", content: bytes = b"") -> State:
