@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 from litestar import Request, get, post
 from litestar.exceptions import NotFoundException
+from litestar.params import FromPath
 from litestar.types import ControllerRouterHandler
 
 from events.topics import Topic
@@ -153,7 +154,7 @@ def operator_doors(service: Service) -> list[ControllerRouterHandler]:
         return service.dead_letters().list()
 
     @post("/dead-letters/{number:int}/redrive", opt=allow("operator"), sync_to_thread=True)
-    def redrive(number: int, request: Request[Any, Any, Any]) -> dict[str, int]:
+    def redrive(number: FromPath[int], request: Request[Any, Any, Any]) -> dict[str, int]:
         try:
             if not service.dead_letters().redrive(number, actor(request).principal):
                 raise NotFoundException("no such dead letter waits")

@@ -1,0 +1,141 @@
+"""Delivery's doors: a municipality's feed and receipts, the operator's brake and list of deliveries."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+import msgspec
+from litestar import Request, get, post
+from litestar.exceptions import NotFoundException
+from litestar.params import JSONBody, Parameter
+from litestar.types import ControllerRouterHandler
+
+from events.case import Kind
+from events.delivery import DeliveryState, StateChange
+from events.municipal import Notification, Receipt
+from services.delivery import store
+from services.delivery.handlers import take_receipt
+from services.delivery.store import Row
+from services.runtime.database import Store
+from services.runtime.errors import Poison
+from services.runtime.http import actor, allow
+
+Call = Request[Any, Any, Any]
+PAGE = 100
+LARGEST_PAGE = 500
+"""Messages per answer; a sealed letter is some 20 kB."""
+
+
+class Feed(msgspec.Struct, frozen=True):
+    """Messages after the cursor that was asked for; ask again with `next`."""
+
+    messages: list[Notification]
+    next: int
+
+
+class DeliveryLine(msgspec.Struct, frozen=True):
+    """One notification as operators and auditors see it; `child` is a pseudonym."""
+
+    id: UUID
+    week: str
+    child: UUID
+    municipality: str | None
+    kind: Kind
+    state: DeliveryState
+    reason: str | None
+    case_id: UUID
+    run_id: UUID
+    draft_id: UUID
+    draft_version: int
+    message_id: UUID | None
+    changed_at: datetime
+    history: list[StateChange]
+
+
+class StopSending(msgspec.Struct, frozen=True):
+    """Why sending is held."""
+
+    reason: Literal["error_suspected", "instructed", "maintenance"]
+
+
+class Sending(msgspec.Struct, frozen=True):
+    """Whether letters leave."""
+
+    stopped: bool
+
+
+def routes(database: Store) -> Sequence[ControllerRouterHandler]:
+    """All doors of the service."""
+    return [*_municipal(database), *_operator(database)]
+
+
+def _municipal(database: Store) -> list[ControllerRouterHandler]:
+    @get("/v1/notifications", opt=allow("municipality"), sync_to_thread=True)
+    def feed(
+        request: Call,
+        after: Annotated[int, Parameter(ge=0)] = 0,
+        limit: Annotated[int, Parameter(ge=1, le=LARGEST_PAGE)] = PAGE,
+    ) -> Feed:
+        municipality = actor(request).municipality or ""
+        with database.transaction() as transaction:
+            rows = store.feed(transaction, municipality, after, limit)
+        messages = [msgspec.json.decode(row.document, type=Notification) for row in rows]
+        return Feed(messages, rows[-1].cursor if rows else after)
+
+    @post("/v1/receipts", opt=allow("municipality"), status_code=202, sync_to_thread=True)
+    def receive(request: Call, data: JSONBody[Receipt]) -> None:
+        if data.municipality != actor(request).municipality:
+            raise NotFoundException("no such message was sent to your municipality")
+        try:
+            with database.transaction() as transaction:
+                take_receipt(transaction, data)
+        except Poison:
+            raise NotFoundException("no such message was sent to your municipality") from None
+
+    return [feed, receive]
+
+
+def _operator(database: Store) -> list[ControllerRouterHandler]:
+    @get("/deliveries", opt=allow("operator", "auditor"), sync_to_thread=True)
+    def deliveries() -> list[DeliveryLine]:
+        with database.transaction() as transaction:
+            return [_line(row) for row in store.every(transaction)]
+
+    @post("/stop-sending", opt=allow("operator"), status_code=200, sync_to_thread=True)
+    def stop(request: Call, data: JSONBody[StopSending]) -> Sending:
+        return _brake(database, request, stop=True, reason=data.reason)
+
+    @post("/resume-sending", opt=allow("operator"), status_code=200, sync_to_thread=True)
+    def resume(request: Call) -> Sending:
+        return _brake(database, request, stop=False, reason="resumed")
+
+    return [deliveries, stop, resume]
+
+
+def _brake(database: Store, request: Call, *, stop: bool, reason: str) -> Sending:
+    with database.transaction() as transaction:
+        store.set_brake(transaction, stop, reason)
+        action = "sending_stopped" if stop else "sending_resumed"
+        transaction.audit("alteration", action, purpose="operation", actor=actor(request).principal, reason=reason)
+    return Sending(stop)
+
+
+def _line(row: Row) -> DeliveryLine:
+    delivery = row.delivery
+    return DeliveryLine(
+        id=delivery.notification_id,
+        week=delivery.week,
+        child=delivery.child,
+        municipality=delivery.municipality,
+        kind=delivery.kind,
+        state=delivery.state,
+        reason=delivery.reason,
+        case_id=delivery.case_id,
+        run_id=delivery.run_id,
+        draft_id=delivery.draft_id,
+        draft_version=delivery.draft_version,
+        message_id=row.message_id,
+        changed_at=delivery.history[-1].at,
+        history=delivery.history,
+    )

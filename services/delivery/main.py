@@ -1,0 +1,34 @@
+"""Composition root of delivery."""
+
+from events import topics
+from events.http.identity import IdentityDoors
+from events.http.notification import NotificationDoors
+from services.delivery.api import routes
+from services.delivery.handlers import SEND, on_cases, on_decisions, on_receipts
+from services.delivery.routing import DELEGATIONS
+from services.delivery.sealing import Keys
+from services.delivery.work import Sender
+from services.runtime.client import Client
+from services.runtime.service import Service
+from services.runtime.settings import Settings
+
+OFFER_SECONDS = 5.0
+"""How often unanswered messages are looked for; what counts is business time."""
+
+
+def build(settings: Settings) -> Service:
+    """The service, ready to run."""
+    service = Service(settings)
+    identity = IdentityDoors(Client(settings, "identity"))
+    letters = NotificationDoors(Client(settings, "notification"))
+    keys, served = Keys(settings.state / "keys"), frozenset(settings.municipalities)
+    sender = Sender(service.store, identity.residence, letters.letter, keys, DELEGATIONS, served)
+    service.consume(topics.DECISION, on_decisions, versioned=False)  # an approval counts, also when a later state follows it
+    service.consume(topics.CASE, on_cases)
+    for code in settings.municipalities:
+        service.consume(topics.municipal_receipt(code), on_receipts, versioned=False)
+    service.work(SEND, sender.send)
+    service.every("offer", OFFER_SECONDS, sender.offer_again)
+    service.on_lost = sender.offer_everything_unanswered
+    service.serve(routes(service.store))
+    return service

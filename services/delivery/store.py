@@ -1,0 +1,248 @@
+"""Delivery's tables and queries. A letter lies here only as JWE for its recipient."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Identity,
+    Index,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.dialects.postgresql import UUID as Uuid
+
+from events.delivery import Delivery
+from events.municipal import Notification, Receipt
+from services.delivery.domain.sending import NewestDraft
+from services.runtime.tables import add_runtime_tables, ledger_view
+from services.runtime.transaction import Transaction
+
+metadata = MetaData()
+add_runtime_tables(metadata)
+
+Table(
+    "delivery",
+    metadata,
+    Column("notification_id", Uuid, primary_key=True),
+    Column("draft_id", Uuid, nullable=False),
+    Column("draft_version", BigInteger, nullable=False),
+    Column("case_id", Uuid, nullable=False),
+    Column("week", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("municipality", Text),
+    Column("version", BigInteger, nullable=False),
+    Column("document", LargeBinary, nullable=False),
+    Column("message_id", Uuid, unique=True),
+    Column("digest", Text, nullable=False),
+    Column("changed_at", DateTime(timezone=True), nullable=False),
+    UniqueConstraint("draft_id", "draft_version"),
+)
+Table(
+    "message",
+    metadata,
+    Column("cursor", BigInteger, Identity(), primary_key=True),
+    Column("message_id", Uuid, nullable=False, unique=True),
+    Column("municipality", Text, nullable=False),
+    Column("document", LargeBinary, nullable=False),
+    Column("offers", BigInteger, nullable=False, server_default="1"),
+    Column("offered_at", DateTime(timezone=True), nullable=False),
+    Index(None, "municipality", "cursor"),
+)
+Table(
+    "newest_draft",
+    metadata,
+    Column("case_id", Uuid, primary_key=True),
+    Column("draft_id", Uuid, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("open", Boolean, nullable=False),
+)
+Table(
+    "receipt",
+    metadata,
+    Column("receipt_id", Uuid, primary_key=True),
+    Column("message_id", Uuid, nullable=False),
+    Column("document", LargeBinary, nullable=False),
+    Column("arrived_at", DateTime(timezone=True), nullable=False),
+)
+Table("acting", metadata, Column("child", Uuid, primary_key=True), Column("municipality", Text, nullable=False))
+Table(
+    "brake",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("stopped", Boolean, nullable=False),
+    Column("reason", Text, nullable=False),
+)
+
+LEDGER_VIEW = ledger_view("""
+    SELECT week, 'approved' AS measure, count(*) AS amount FROM delivery GROUP BY week
+    UNION ALL SELECT week, CASE state WHEN 'received' THEN 'sent' ELSE state END, count(*) FROM delivery GROUP BY 1, 2
+""")
+
+
+class Row(msgspec.Struct):
+    """A delivery as stored, locked by whoever loaded it."""
+
+    delivery: Delivery
+    version: int
+    message_id: UUID | None
+    digest: str
+
+
+class Unanswered(msgspec.Struct, frozen=True):
+    """A message without any receipt, and how often it was offered."""
+
+    message: Notification
+    offers: int
+
+
+_PUT = """
+    INSERT INTO message (message_id, municipality, document, offered_at) VALUES (:message, :municipality, :document, :now)
+"""
+_COLUMNS = "document, version, message_id, digest"
+_INSERT = """
+    INSERT INTO delivery (notification_id, draft_id, draft_version, case_id, week, state, municipality, version, document,
+        message_id, digest, changed_at)
+    VALUES (:id, :draft, :draft_version, :case, :week, :state, :municipality, 1, :document, NULL, :digest, :now)
+    ON CONFLICT (draft_id, draft_version) DO NOTHING
+"""
+_UPDATE = """
+    UPDATE delivery SET state = :state, municipality = :municipality, version = :version, document = :document,
+        message_id = :message, changed_at = :now WHERE notification_id = :id
+"""
+_NEWEST = """
+    INSERT INTO newest_draft (case_id, draft_id, version, open) VALUES (:case, :draft, :version, :open)
+    ON CONFLICT (case_id) DO UPDATE SET draft_id = excluded.draft_id, version = excluded.version, open = excluded.open
+"""
+_ARRIVE = """
+    INSERT INTO receipt (receipt_id, message_id, document, arrived_at) VALUES (:id, :message, :document, :now)
+    ON CONFLICT (receipt_id) DO NOTHING
+"""
+_FEED = """
+    SELECT cursor, document FROM message WHERE municipality = :municipality AND cursor > :after ORDER BY cursor LIMIT :limit
+"""
+_UNANSWERED = """
+    SELECT message.document, message.offers, message.message_id FROM message JOIN delivery USING (message_id)
+    WHERE delivery.state = 'sent' AND message.offered_at < :before ORDER BY cursor FOR UPDATE OF message
+"""
+_OFFERED = "UPDATE message SET offers = offers + 1, offered_at = :now WHERE message_id = :message"
+
+
+def insert(transaction: Transaction, delivery: Delivery, digest: str) -> bool:
+    """Store a new delivery; false when this approved version has one already."""
+    values = _values(delivery) | {"digest": digest, "now": transaction.now}
+    return transaction.execute(_INSERT, values).rowcount == 1
+
+
+def update(transaction: Transaction, row: Row) -> None:
+    """Store a delivery that was loaded for change, one version higher."""
+    row.version += 1
+    values = _values(row.delivery) | {"version": row.version, "message": row.message_id, "now": transaction.now}
+    transaction.execute(_UPDATE, values)
+
+
+def _values(delivery: Delivery) -> dict[str, Any]:
+    return {
+        "id": delivery.notification_id,
+        "draft": delivery.draft_id,
+        "draft_version": delivery.draft_version,
+        "case": delivery.case_id,
+        "week": delivery.week,
+        "state": delivery.state,
+        "municipality": delivery.municipality,
+        "document": msgspec.json.encode(delivery),
+    }
+
+
+def load(transaction: Transaction, notification_id: UUID) -> Row | None:
+    """A delivery for change."""
+    return _one(transaction, "notification_id", notification_id)
+
+
+def of_message(transaction: Transaction, message_id: UUID) -> Row | None:
+    """The delivery that a message was sent for, for change."""
+    return _one(transaction, "message_id", message_id)
+
+
+def _one(transaction: Transaction, column: str, value: UUID) -> Row | None:
+    row = transaction.execute(
+        f"SELECT {_COLUMNS} FROM delivery WHERE {column} = :value FOR UPDATE", {"value": value}
+    ).one_or_none()
+    return Row(msgspec.json.decode(row.document, type=Delivery), row.version, row.message_id, row.digest) if row else None
+
+
+def every(transaction: Transaction) -> list[Row]:
+    """All deliveries, oldest first."""
+    rows = transaction.execute(f"SELECT {_COLUMNS} FROM delivery ORDER BY week, changed_at, notification_id")
+    return [Row(msgspec.json.decode(row.document, type=Delivery), row.version, row.message_id, row.digest) for row in rows]
+
+
+def remember_drafts(transaction: Transaction, drafts: Iterable[tuple[UUID, NewestDraft]]) -> None:
+    """The newest draft of each of these cases."""
+    rows = [{"case": case, "draft": draft.draft_id, "version": draft.version, "open": draft.open} for case, draft in drafts]
+    if rows:
+        transaction.execute(_NEWEST, rows)
+
+
+def newest_draft(transaction: Transaction, case_id: UUID) -> NewestDraft | None:
+    """The newest draft known of a case, locked until the letter has left or not."""
+    query = "SELECT draft_id, version, open FROM newest_draft WHERE case_id = :case FOR SHARE"
+    row = transaction.execute(query, {"case": case_id}).one_or_none()
+    return NewestDraft(*row) if row else None
+
+
+def arrive(transaction: Transaction, receipt: Receipt) -> bool:
+    """Remember a receipt; false when it was here before."""
+    values = {"id": receipt.receipt_id, "message": receipt.message_id, "now": transaction.now}
+    return transaction.execute(_ARRIVE, values | {"document": msgspec.json.encode(receipt)}).rowcount == 1
+
+
+def feed(transaction: Transaction, municipality: str, after: int, limit: int) -> Sequence[Any]:
+    """Messages of one municipality after a cursor."""
+    return transaction.execute(_FEED, {"municipality": municipality, "after": after, "limit": limit}).all()
+
+
+def put_message(transaction: Transaction, message: Notification) -> None:
+    """Put a message into its municipality's feed."""
+    values = {"message": message.message_id, "municipality": message.municipality, "now": transaction.now}
+    transaction.execute(_PUT, values | {"document": msgspec.json.encode(message)})
+
+
+def unanswered(transaction: Transaction, before: datetime) -> list[Unanswered]:
+    """Messages offered last before this moment and never answered."""
+    rows = transaction.execute(_UNANSWERED, {"before": before})
+    return [Unanswered(msgspec.json.decode(row.document, type=Notification), row.offers) for row in rows]
+
+
+def offered(transaction: Transaction, message_id: UUID) -> None:
+    """Count another offer of a message."""
+    transaction.execute(_OFFERED, {"message": message_id, "now": transaction.now})
+
+
+def acting(transaction: Transaction, child: UUID) -> dict[UUID, str]:
+    """The acting municipality (*handlekommune*) of a child, where another one than the register's acts."""
+    rows = transaction.execute("SELECT child, municipality FROM acting WHERE child = :child", {"child": child}).all()
+    return {row.child: row.municipality for row in rows}
+
+
+def stopped(transaction: Transaction) -> bool:
+    """Whether an operator holds all sending."""
+    return bool(transaction.execute("SELECT stopped FROM brake WHERE name = 'sending'").scalar_one_or_none())
+
+
+def set_brake(transaction: Transaction, stop: bool, reason: str) -> None:
+    """Hold sending, or let it go on."""
+    transaction.execute(
+        "INSERT INTO brake (name, stopped, reason) VALUES ('sending', :stop, :reason) "
+        "ON CONFLICT (name) DO UPDATE SET stopped = excluded.stopped, reason = excluded.reason",
+        {"stop": stop, "reason": reason},
+    )

@@ -1,0 +1,170 @@
+"""Sending one letter: look where the child is now, check, fetch the frozen bytes, encrypt, and commit it as sent.
+
+Whatever calls out happens before the transaction; the transaction checks once more against the newest draft, so that a change
+that arrives meanwhile still stops the letter.
+"""
+
+import hashlib
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID, uuid4
+
+import msgspec
+
+from events import topics
+from events.audit import Verb
+from events.decision import Decision
+from events.delivery import DeliveryState
+from events.http.identity import ChildResidence
+from events.http.notification import FrozenLetter
+from events.municipal import Notification
+from services.delivery import store
+from services.delivery.domain.sending import Return, Routes, Send, Verdict, decide
+from services.delivery.domain.states import advance
+from services.delivery.handlers import publish
+from services.delivery.sealing import Keys
+from services.delivery.store import Row
+from services.runtime.database import Store
+from services.runtime.errors import Poison
+from services.runtime.transaction import Transaction
+from services.runtime.work import Effects, Postpone, WorkItem
+
+log = logging.getLogger(__name__)
+
+STOPPED_SECONDS = 0.5
+"""How soon a letter looks again whether an operator still holds sending."""
+NO_KEY_SECONDS = 30.0
+"""How soon it looks again for a key that a municipality has not given yet."""
+OFFER_AGAIN = timedelta(hours=24)
+"""Business time without any receipt after which a message is offered again, with the same id."""
+
+Residence = Callable[[list[UUID], datetime], list[ChildResidence]]
+Letter = Callable[[UUID, int], FrozenLetter]
+
+
+@dataclass(frozen=True)
+class Sender:
+    """Does the `send` work. The doors are given as callables, so that tests need no other service."""
+
+    database: Store
+    residence: Residence
+    letter: Letter
+    keys: Keys
+    delegations: dict[str, str]
+    served: frozenset[str]
+
+    def send(self, item: WorkItem) -> Effects:
+        """Send one approved letter, or say why not."""
+        decision = msgspec.json.decode(item.payload, type=Decision)
+        notification_id = UUID(item.key)
+        verdict = self._verdict(decision)
+        if not isinstance(verdict, Send):
+            return lambda transaction: self._end(transaction, notification_id, verdict)
+        letter = self.letter(decision.draft_id, decision.draft_version)
+        if letter.digest != decision.digest or hashlib.sha256(letter.content.encode()).hexdigest() != decision.digest:
+            return lambda transaction: self._end(transaction, notification_id, Return("digest_differs"))
+        message_id = uuid4()
+        content = self.keys.seal(verdict.municipality, message_id, letter)
+        if content is None:
+            raise Postpone("no_key", NO_KEY_SECONDS)
+        return lambda transaction: self._commit(transaction, decision, notification_id, verdict, message_id, content)
+
+    def _verdict(self, decision: Decision) -> Verdict:
+        with self.database.transaction() as transaction:
+            if store.stopped(transaction):
+                raise Postpone("sending_is_stopped", STOPPED_SECONDS)
+            told = store.load(transaction, decision.corrects) if decision.corrects else None
+            newest = store.newest_draft(transaction, decision.case_id)
+            routes = Routes(store.acting(transaction, decision.child), self.delegations, self.served)
+            now = transaction.now
+        (residence,) = self.residence([decision.child], now)
+        return decide(decision, newest, residence, told.delivery.municipality if told else None, routes)
+
+    def _end(self, transaction: Transaction, notification_id: UUID, verdict: Verdict) -> None:
+        """Not sent: suppressed for good, or back to a person."""
+        row = _pending(transaction, notification_id)
+        if row is None or isinstance(verdict, Send):
+            return
+        state: DeliveryState = "returned" if isinstance(verdict, Return) else "suppressed"
+        row.delivery = advance(row.delivery, state, transaction.now, verdict.reason) or row.delivery
+        store.update(transaction, row)
+        publish(transaction, row)
+        _audit(transaction, row, "consultation", f"{state}_{verdict.reason}")
+
+    def _commit(
+        self, transaction: Transaction, decision: Decision, notification_id: UUID, verdict: Send, message_id: UUID, content: str
+    ) -> None:
+        row = _pending(transaction, notification_id)
+        if row is None:
+            return
+        newest = store.newest_draft(transaction, decision.case_id)
+        if newest and newest.draft_id == decision.draft_id and newest.version > decision.draft_version:
+            self._end(transaction, notification_id, Return("newer_version"))
+            return
+        if store.stopped(transaction):
+            raise Postpone("sending_is_stopped", STOPPED_SECONDS)
+        sent = advance(row.delivery, "sent", transaction.now)
+        if sent is None:
+            raise Poison("delivery_is_not_pending")
+        row.delivery, row.message_id = msgspec.structs.replace(sent, municipality=verdict.municipality), message_id
+        store.update(transaction, row)
+        publish(transaction, row)
+        refers_to = self._told_as(transaction, decision.corrects)
+        message = Notification(message_id, verdict.municipality, decision.kind, refers_to, transaction.now, content)
+        store.put_message(transaction, message)
+        offer(transaction, message, 1)
+        _audit(transaction, row, "disclosure", "notification_sent", recipient=verdict.municipality)
+
+    @staticmethod
+    def _told_as(transaction: Transaction, notification_id: UUID | None) -> UUID | None:
+        told = store.load(transaction, notification_id) if notification_id else None
+        return told.message_id if told else None
+
+    def offer_again(self) -> None:
+        """Offer once more what nobody has answered for a day; the id stays, so that a case system knows it."""
+        with self.database.transaction() as transaction:
+            if store.stopped(transaction):
+                return
+            for row in store.unanswered(transaction, transaction.now - OFFER_AGAIN):
+                self._repeat(transaction, row)
+
+    def offer_everything_unanswered(self) -> None:
+        """The broker lost what it had: offer all that has no receipt, with the same ids."""
+        with self.database.transaction() as transaction:
+            for row in store.unanswered(transaction, transaction.now + timedelta(seconds=1)):
+                self._repeat(transaction, row)
+
+    @staticmethod
+    def _repeat(transaction: Transaction, row: store.Unanswered) -> None:
+        offer(transaction, row.message, row.offers + 1)
+        store.offered(transaction, row.message.message_id)
+
+
+def offer(transaction: Transaction, message: Notification, times: int) -> None:
+    """Put a message on its municipality's topic. Its correlation is its own id: no trace of ours leaves."""
+    key = str(message.message_id)
+    transaction.publish(topics.municipal_notification(message.municipality), key, times, message, key)
+
+
+def _pending(transaction: Transaction, notification_id: UUID) -> Row | None:
+    row = store.load(transaction, notification_id)
+    return row if row and row.delivery.state == "pending" else None
+
+
+def _audit(transaction: Transaction, row: Row, verb: Verb, action: str, recipient: str | None = None) -> None:
+    delivery = row.delivery
+    transaction.audit(
+        verb,
+        action,
+        purpose="notification",
+        subjects=[delivery.child],
+        case_id=delivery.case_id,
+        run_id=delivery.run_id,
+        week=delivery.week,
+        municipality=delivery.municipality,
+        recipient=recipient,
+        notification=str(delivery.notification_id),
+        digest=row.digest,
+    )
