@@ -22,7 +22,8 @@ LARGEST_PAGE = 10_000
 class ExtractLine(msgspec.Struct, frozen=True):
     """One extract. States: queued, waiting (for the one before it), refused, reading, read. `rows` is the manifest's.
 
-    `repeats` counts deliveries after it had been read; `advice` says what to do about a refusal.
+    `file` is the data file, or the manifest where no data was accepted; `repeats` counts deliveries
+    after it had been read; `advice` says what to do about a refusal.
     """
 
     extract_id: str

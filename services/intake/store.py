@@ -157,7 +157,8 @@ LIST_EXTRACTS = """
         coalesce(extract.sequence, arrival.sequence) AS sequence,
         coalesce(extract.covers_until, arrival.covers_until) AS covers_until, coalesce(extract.week, arrival.week) AS week,
         CASE WHEN coalesce(arrival.state, 'accepted') = 'accepted' THEN extract.state ELSE arrival.state END AS state,
-        reason, field, file, rows, coalesce(rows_done, 0) AS rows_done, coalesce(rows_new, 0) AS new,
+        reason, field, coalesce(file, name || '.manifest.json') AS file, rows,
+        coalesce(rows_done, 0) AS rows_done, coalesce(rows_new, 0) AS new,
         coalesce(rows_corrected, 0) AS corrected, coalesce(rows_withdrawn, 0) AS withdrawn,
         coalesce(rows_repeated, 0) AS repeated, coalesce(rows_stale, 0) AS stale,
         coalesce(rows_quarantined, 0) AS quarantined, coalesce(repeats, 0) AS repeats, seen_at, read_at

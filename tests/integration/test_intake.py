@@ -178,6 +178,7 @@ def test_the_doors_tell_what_became_of_extracts_and_rows(desk: Desk, doors: Test
     refused, taken = doors.get("/extracts", headers=as_operator).json()
     assert (refused["extract_id"], refused["state"], refused["reason"]) == ("1460-00001", "refused", "wrong_digest")
     assert "SHA-256" in refused["advice"]
+    assert (refused["file"], taken["file"]) == ("1460-00001.manifest.json", "1461-00001.jsonl")
     assert (taken["state"], taken["rows"], taken["new"], taken["quarantined"]) == ("read", 3, 1, 2)
     lines = doors.get("/quarantine", params={"extract_id": "1461-00001"}, headers={"authorization": "Bearer auditor-1"}).json()
     assert [(line["file"], line["line"], line["reason"], line["field"]) for line in lines] == [
