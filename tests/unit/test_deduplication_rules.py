@@ -1,0 +1,401 @@
+"""The rules of the case: what is told, what is asked for next, and what each decision and delivery does to it."""
+
+from datetime import date
+
+import pytest
+
+from events.evidence import EvidenceItem
+from services.deduplication.domain.case import UnknownDraft, projection
+from services.deduplication.handlers import week_before
+from tests.unit.deduplication_book import MONDAY, Book, ids, ids_of, item, named
+
+A, B = item("a"), item("b")
+
+
+def told(*items: EvidenceItem) -> Book:
+    """A book whose child's municipality was told of these."""
+    book = Book()
+    book.candidate(38, *items)
+    book.tell()
+    return book
+
+
+def test_a_child_never_told_gets_a_first_letter_with_all_evidence() -> None:
+    book = Book()
+    book.candidate(38, A, B)
+    letter = book.letter()
+    assert (letter.kind, letter.version, ids(letter.new), letter.earlier) == ("first", 1, ids_of("a", "b"), [])
+    assert book.outcomes() == {"38": ("first", None)}
+    assert book.state("a") == "reserved"
+
+
+def test_only_what_was_sent_is_told() -> None:
+    book = Book()
+    book.candidate(38, A)
+    letter = book.letter()
+    book.decide(letter, "approved")
+    book.deliver(letter, "pending")
+    assert book.state("a") == "reserved"
+    book.deliver(letter, "sent")
+    assert book.state("a") == "told"
+    assert book.draft() is None
+
+
+def test_nothing_new_is_suppressed_with_its_reason() -> None:
+    book = told(A, B)
+    book.candidate(39, A, B)
+    assert book.draft() is None
+    assert book.outcomes()["39"] == ("nothing_new", "already_told")
+
+
+def test_something_new_is_a_supplement_that_says_what_is_new() -> None:
+    book = told(A)
+    book.candidate(39, A, B)
+    letter = book.letter()
+    assert (letter.kind, ids(letter.new), ids(letter.earlier), letter.week) == (
+        "supplement",
+        ids_of("b"),
+        ids_of("a"),
+        "2026-W39",
+    )
+
+
+def test_something_new_before_sending_makes_the_next_version_of_the_open_draft() -> None:
+    book = Book()
+    book.candidate(38, A)
+    first = book.letter()
+    book.candidate(39, A, B)
+    second = book.letter()
+    assert (second.draft_id, second.version, second.kind, second.week) == (first.draft_id, 2, "first", "2026-W38")
+    assert book.outcomes()["39"] == ("folded", None)
+    book.candidate(40, A, B)
+    assert book.letter() == second
+    assert book.outcomes()["40"] == ("nothing_new", "in_open_draft")
+
+
+def test_something_new_after_approval_comes_back_to_review_when_delivery_stops_the_older_version() -> None:
+    book = Book()
+    book.candidate(38, A)
+    first = book.letter()
+    book.decide(first, "approved")
+    book.deliver(first, "pending")
+    book.candidate(39, A, B)
+    book.deliver(first, "returned", "newer_version")
+    assert (book.letter().draft_id, book.letter().version, ids(book.letter().new)) == (first.draft_id, 2, ids_of("a", "b"))
+
+
+def test_something_new_after_approval_is_a_supplement_when_the_older_version_was_sent() -> None:
+    book = Book()
+    book.candidate(38, A)
+    first = book.letter()
+    book.decide(first, "approved")
+    book.candidate(39, A, B)
+    book.deliver(first, "sent")
+    letter = book.letter()
+    assert (letter.kind, ids(letter.new), ids(letter.earlier)) == ("supplement", ids_of("b"), ids_of("a"))
+    assert book.outcomes() == {"38": ("first", None), "39": ("supplement", None)}
+
+
+@pytest.mark.parametrize("reason", ["irrelevant", "wrong_person", "already_known"])
+def test_evidence_rejected_for_what_it_is_is_never_asked_for_again(reason: str) -> None:
+    book = Book()
+    book.candidate(38, A)
+    book.decide(book.letter(), "rejected", reason)
+    book.candidate(39, A)
+    assert book.draft() is None
+    assert book.state("a") == "unusable"
+    assert book.outcomes()["39"] == ("nothing_new", "unusable")
+
+
+def test_evidence_that_was_insufficient_is_free_for_a_later_run() -> None:
+    book = Book()
+    book.candidate(38, A)
+    rejected = book.letter()
+    book.decide(rejected, "rejected", "insufficient")
+    assert book.draft() is None
+    assert book.state("a") == "free"
+    book.candidate(39, A, B)
+    letter = book.letter()
+    assert letter.draft_id != rejected.draft_id
+    assert (letter.kind, ids(letter.new), letter.week) == ("first", ids_of("a", "b"), "2026-W39")
+
+
+def test_what_a_reviewer_left_out_is_unusable_and_does_not_make_another_version() -> None:
+    book = Book()
+    book.candidate(38, A, B)
+    letter = book.letter()
+    book.decide(letter, "approved", left_out=["b"])
+    assert book.letter() == letter
+    book.deliver(letter, "sent", left_out=["b"])
+    assert (book.state("a"), book.state("b"), book.draft()) == ("told", "unusable", None)
+
+
+def test_what_was_left_out_is_known_from_delivery_before_the_decision_arrives() -> None:
+    book = Book()
+    book.candidate(38, A, B)
+    letter = book.letter()
+    book.deliver(letter, "sent", left_out=["b"])
+    assert (book.state("a"), book.state("b")) == ("told", "unusable")
+
+
+@pytest.mark.parametrize(("state", "reason"), [("suppressed", "dead"), ("failed", None), ("refused", "unreadable")])
+def test_a_letter_that_told_nobody_gives_its_evidence_free(state: str, reason: str | None) -> None:
+    book = Book()
+    book.candidate(38, A)
+    book.deliver(book.letter(), state, reason)
+    assert (book.state("a"), book.draft()) == ("free", None)
+    book.candidate(39, A)
+    assert book.letter().kind == "first"
+
+
+@pytest.mark.parametrize(("state", "reason"), [("returned", "no_municipality"), ("refused", "wrong_municipality")])
+def test_a_letter_that_came_back_is_reviewed_again_as_the_same_draft(state: str, reason: str) -> None:
+    book = Book()
+    book.candidate(38, A)
+    letter = book.letter()
+    book.decide(letter, "approved")
+    book.deliver(letter, "sent")
+    book.deliver(letter, state, reason)
+    again = book.letter()
+    assert (again.draft_id, again.version, again.kind, ids(again.new)) == (letter.draft_id, 2, "first", ids_of("a"))
+    assert book.outcomes() == {"38": ("first", None)}
+
+
+def test_evidence_that_the_municipality_calls_irrelevant_is_unusable() -> None:
+    book = Book()
+    book.candidate(38, A)
+    letter = book.letter()
+    book.deliver(letter, "sent")
+    book.deliver(letter, "refused", "irrelevant")
+    assert (book.state("a"), book.draft()) == ("unusable", None)
+
+
+def test_reserved_evidence_that_changes_makes_the_next_version() -> None:
+    book = Book()
+    book.candidate(38, A, B)
+    book.changed(39, item("a", 2, outcome="convicted"))
+    letter = book.letter()
+    assert letter.version == 2
+    assert {each.outcome for each in letter.new} == {"convicted", "open"}
+    book.changed(39, item("b", 2, live=False))
+    assert (book.letter().version, ids(book.letter().new)) == (3, ids_of("a"))
+
+
+def test_a_version_that_says_the_same_changes_nothing() -> None:
+    book = Book()
+    book.candidate(38, A)
+    letter = book.letter()
+    book.changed(39, item("a", 2))
+    assert book.letter() == letter
+
+
+def test_a_draft_with_nothing_left_is_closed_and_comes_back_with_its_evidence() -> None:
+    book = Book()
+    book.candidate(38, A)
+    letter = book.letter()
+    book.changed(39, item("a", 2, counts=False))
+    closed = projection(book.cases["child"]).draft
+    assert closed is not None
+    assert (closed.draft_id, closed.version, closed.open) == (letter.draft_id, 1, False)
+    book.changed(39, item("a", 3))
+    assert (book.letter().draft_id, book.letter().version) == (letter.draft_id, 2)
+
+
+def test_a_later_candidate_does_not_revive_an_emptied_draft_of_another_week() -> None:
+    book = Book()
+    book.candidate(38, A)
+    emptied = book.letter()
+    book.changed(39, item("a", 2, live=False))
+    book.candidate(39, B)
+    assert book.letter().draft_id != emptied.draft_id
+    assert book.outcomes() == {"38": ("nothing_new", "withdrawn"), "39": ("first", None)}
+
+
+def test_a_change_after_sending_is_a_correction_that_names_the_notification() -> None:
+    book = Book()
+    book.candidate(38, A, B)
+    notification = book.tell()
+    book.changed(39, item("a", 2, role="witness", counts=False))
+    letter = book.letter()
+    assert (letter.kind, letter.corrects, letter.week) == ("correction", notification, "2026-W39")
+    assert [(each.evidence_id, each.role) for each in letter.changed] == [(named("a"), "witness")]
+    assert (letter.new, letter.earlier) == ([], [])
+    book.tell()
+    assert (book.draft(), book.state("a"), book.state("b")) == (None, "retracted", "told")
+
+
+def test_all_that_was_told_withdrawn_is_a_retraction() -> None:
+    book = told(A)
+    book.changed(39, item("a", 2, live=False))
+    assert book.letter().kind == "retraction"
+    book.tell()
+    assert (book.draft(), book.state("a")) == (None, "retracted")
+
+
+def test_several_changes_fold_into_the_open_correction() -> None:
+    book = told(A, B)
+    book.changed(39, item("a", 2, outcome="convicted"))
+    book.changed(40, item("b", 2, occurred_on=date(2026, 9, 2)))
+    letter = book.letter()
+    assert (letter.version, ids(letter.changed), letter.week) == (2, ids_of("a", "b"), "2026-W39")
+    book.tell()
+    assert (book.state("a"), book.state("b"), book.draft()) == ("corrected", "corrected", None)
+
+
+def test_a_change_undone_before_it_was_told_closes_the_correction() -> None:
+    book = told(A)
+    book.changed(39, item("a", 2, live=False))
+    book.changed(39, item("a", 3))
+    assert book.draft() is None
+    assert book.state("a") == "told"
+
+
+def test_a_correction_that_a_person_rejects_is_not_asked_for_again_until_something_else_changes() -> None:
+    book = told(A)
+    book.changed(39, item("a", 2, outcome="convicted"))
+    book.decide(book.letter(), "rejected", "insufficient")
+    assert book.draft() is None
+    book.changed(40, item("a", 3, outcome="fined"))
+    assert book.letter().kind == "correction"
+
+
+def test_a_correction_that_failed_is_asked_for_again() -> None:
+    book = told(A)
+    book.changed(39, item("a", 2, outcome="convicted"))
+    failed = book.letter()
+    book.deliver(failed, "failed")
+    assert (book.letter().kind, book.letter().draft_id != failed.draft_id) == ("correction", True)
+
+
+def test_a_correction_goes_before_a_supplement_which_then_follows() -> None:
+    book = told(A)
+    book.candidate(39, A, B)
+    supplement = book.letter()
+    book.changed(39, item("a", 2, outcome="convicted"))
+    assert (book.letter().kind, book.letter().draft_id, book.letter().version) == ("correction", supplement.draft_id, 2)
+    assert book.outcomes()["39"] == ("waiting", None)
+    book.tell()
+    letter = book.letter()
+    assert (letter.kind, ids(letter.new), ids(letter.earlier)) == ("supplement", ids_of("b"), ids_of("a"))
+    assert letter.draft_id != supplement.draft_id
+    assert book.outcomes()["39"] == ("supplement", None)
+
+
+def test_a_change_that_races_with_the_sending_is_corrected_afterwards() -> None:
+    book = Book()
+    book.candidate(38, A)
+    letter = book.letter()
+    book.decide(letter, "approved")
+    book.changed(39, item("a", 2, outcome="convicted"))
+    assert book.letter().version == 2
+    notification = book.deliver(letter, "sent")
+    assert (book.letter().kind, book.letter().corrects) == ("correction", notification)
+
+
+def test_evidence_that_is_about_a_stranger_now_is_taken_back_without_the_stranger() -> None:
+    book = told(A)
+    book.changed(39, item("a", 2, person=named("stranger")))
+    (changed,) = book.letter().changed
+    assert (changed.live, changed.person) == (False, named("father"))
+
+
+def test_another_pseudonym_of_the_same_adult_changes_nothing() -> None:
+    book = told(A)
+    book.aliases[named("other father")] = named("father")
+    book.changed(39, item("a", 2, person=named("other father")))
+    assert book.draft() is None
+
+
+def test_each_municipality_that_was_told_gets_the_correction() -> None:
+    book = told(A)
+    book.candidate(39, A, B)
+    supplement = book.tell("147")
+    book.changed(40, item("a", 2, outcome="convicted"))
+    assert book.letter().corrects != supplement
+    book.tell("101")
+    assert book.letter().corrects == supplement
+    book.tell("147")
+    assert book.draft() is None
+
+
+def test_merged_evidence_takes_its_told_state_along() -> None:
+    book = told(A)
+    book.changed(39, item("a", 2, live=False), merged_into="b")
+    assert book.draft() is None
+    book.changed(39, item("b"))
+    assert book.draft() is None
+    book.candidate(39, item("b"))
+    assert book.outcomes()["39"] == ("nothing_new", "already_told")
+    book.changed(40, item("b", 2, outcome="convicted"))
+    letter = book.letter()
+    assert (letter.kind, [(each.evidence_id, each.outcome) for each in letter.changed]) == (
+        "correction",
+        [(named("a"), "convicted")],
+    )
+    book.tell()
+    assert book.draft() is None
+
+
+def test_one_event_that_was_told_twice_is_taken_back_once() -> None:
+    book = told(A, B)
+    book.changed(39, item("a", 2), merged_into="b")
+    (changed,) = book.letter().changed
+    assert (book.letter().kind, changed.evidence_id, changed.live) == ("correction", named("a"), False)
+    book.tell()
+    assert book.draft() is None
+
+
+def test_two_reserved_pieces_that_are_one_event_are_told_as_one() -> None:
+    book = Book()
+    book.candidate(38, A, B)
+    book.changed(39, item("a", 2), merged_into="b")
+    assert ids(book.letter().new) == ids_of("b")
+
+
+def test_a_retracted_piece_that_stands_again_is_new_for_the_next_run() -> None:
+    book = told(A)
+    book.changed(39, item("a", 2, live=False))
+    book.tell()
+    book.changed(40, item("a", 3))
+    assert book.draft() is None
+    book.candidate(40, item("a", 3))
+    assert (book.letter().kind, ids(book.letter().new)) == ("supplement", ids_of("a"))
+    book.tell()
+    assert (book.draft(), book.state("a")) == (None, "told")
+
+
+def test_two_children_that_are_one_count_together_and_the_older_case_leads() -> None:
+    book = Book(("child", "twin"))
+    book.candidate(38, A)
+    book.tell()
+    book.candidate(38, A, B, child="twin")
+    assert book.letter("twin").kind == "first"
+    book.merged("twin", "child")
+    assert book.draft("twin") is None
+    letter = book.letter()
+    assert (letter.kind, ids(letter.new), ids(letter.earlier)) == ("supplement", ids_of("b"), ids_of("a"))
+    book.aliases.clear()
+    book.settle()
+    assert book.draft() is None
+    assert ids(book.letter("twin").new) == ids_of("a", "b")
+
+
+def test_an_open_draft_of_a_child_with_another_pseudonym_now_is_asked_for_under_that() -> None:
+    book = Book()
+    book.candidate(38, A)
+    book.merged("child", "canonical")
+    assert projection(book.cases["child"]).child == named("canonical")
+    assert book.letter().version == 2
+
+
+def test_a_decision_about_a_draft_that_was_never_asked_for_is_refused() -> None:
+    book = Book()
+    book.candidate(38, A)
+    letter = book.letter()
+    book.cases["child"] = Book().cases["child"]
+    with pytest.raises(UnknownDraft):
+        book.decide(letter, "approved")
+
+
+def test_what_arrives_on_a_monday_belongs_to_the_week_that_just_ended() -> None:
+    assert week_before(MONDAY) == "2026-W38"
