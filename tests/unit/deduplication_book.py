@@ -161,3 +161,11 @@ def ids(items: Iterable[EvidenceItem]) -> set[UUID]:
 def ids_of(*names: str) -> set[UUID]:
     """Ids of the pieces of these names."""
     return {named(name) for name in names}
+
+
+def told(*items: EvidenceItem) -> Book:
+    """A book whose child's municipality was told of these."""
+    book = Book()
+    book.candidate(38, *items)
+    book.tell()
+    return book
