@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import msgspec
 from litestar import Request, get, post
 from litestar.exceptions import ClientException, HTTPException, NotFoundException
+from litestar.params import FromPath, JSONBody
 from litestar.types import ControllerRouterHandler
 
 from services.runtime.errors import describe, is_transient
@@ -86,7 +87,7 @@ def routes(runner: Runner) -> Sequence[ControllerRouterHandler]:
     """The doors of this service."""
 
     @post("/runs", opt=allow("operator"), status_code=200, sync_to_thread=True)
-    def start(data: StartRequest, request: Request[Any, Any, Any]) -> RunAnswer | list[RunAnswer]:
+    def start(data: JSONBody[StartRequest], request: Request[Any, Any, Any]) -> RunAnswer | list[RunAnswer]:
         who = actor(request).principal
         try:
             return runner.due(who) if data.due else runner.start(data.week, data.without, who)
@@ -102,7 +103,7 @@ def routes(runner: Runner) -> Sequence[ControllerRouterHandler]:
         return overview(runner)
 
     @post("/runs/{week:str}/release", opt=allow("operator"), status_code=200, sync_to_thread=True)
-    def release(week: str, request: Request[Any, Any, Any]) -> RunRow:
+    def release(week: FromPath[str], request: Request[Any, Any, Any]) -> RunRow:
         if not runner.release(week, actor(request).principal):
             raise NotFoundException("no run of that week waits for release")
         return next(row for row in overview(runner).runs if row.week == week)
@@ -112,7 +113,7 @@ def routes(runner: Runner) -> Sequence[ControllerRouterHandler]:
         return shelf(runner)
 
     @post("/catalogues/{name:str}/approve", opt=allow("approver"), status_code=200, sync_to_thread=True)
-    def approve(name: str, data: ApproveRequest, request: Request[Any, Any, Any]) -> CatalogueRow:
+    def approve(name: FromPath[str], data: JSONBody[ApproveRequest], request: Request[Any, Any, Any]) -> CatalogueRow:
         try:
             with runner.store.transaction() as transaction:
                 runner.shelf.approve(transaction, name, data.digest, actor(request).principal)

@@ -24,3 +24,11 @@ def copy(transaction: Transaction, table: str, columns: Sequence[str], rows: Ite
     with transaction.driver.cursor() as cursor, cursor.copy(statement) as stream:
         for row in rows:
             stream.write_row(row)
+
+
+def look_up_by_index(transaction: Transaction) -> None:
+    """For the rest of this transaction, join by looking up each row of a batch.
+
+    The planner knows nothing of a batch's size and would read whole tables instead; a batch is small against any of them.
+    """
+    transaction.execute("SELECT set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)")

@@ -8,7 +8,7 @@ from events.record import Record
 from services.runtime.events import Event
 from services.runtime.transaction import Transaction
 from services.screening import groups, records
-from services.screening.copying import temporary
+from services.screening.copying import look_up_by_index, temporary
 from services.screening.evidence import TOUCHED, announce, refresh
 from services.screening.shelf import Shelf
 
@@ -44,6 +44,7 @@ class Handlers:
     def on_aliases(self, transaction: Transaction, events: Sequence[Event[Alias]]) -> None:
         """Remember who somebody is and derive all evidence of these pseudonyms anew."""
         transaction.execute(groups.LOCK)
+        look_up_by_index(transaction)
         pseudonyms = [event.data.pseudonym for event in events]
         values = {
             "pseudonyms": pseudonyms,

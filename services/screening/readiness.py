@@ -22,6 +22,7 @@ _COVERING = """
         SELECT district, sequence, covers_until, row_number() OVER (PARTITION BY district ORDER BY sequence) AS place FROM extract
     ) AS ordered WHERE sequence = place GROUP BY district HAVING max(covers_until) >= :end
 """
+_DEAD = "SELECT count(*) FROM dead_letter WHERE topic = :topic AND redriven_at IS NULL"
 _ON_THE_WAY = """
     SELECT needed.partition FROM (
         SELECT (t.place - 1)::int AS partition, max(t.last) AS last
@@ -74,8 +75,16 @@ def waits(
     if transaction.now < begin:
         found.append(f"not before {begin.isoformat()}")
     found += [f"district {each} has not delivered" for each in missing(transaction, week) if each not in without]
-    partitions = transaction.execute(_ON_THE_WAY, {"topic": RECORD.name}).scalars().all()
-    found += [f"records of partition {each} are on the way" for each in partitions]
+    found += _on_the_way(transaction)
     if shelf.approved(transaction, week) is None:
         found.append(f"no approved catalogue is valid for {week}: an approver must approve one")
     return found
+
+
+def _on_the_way(transaction: Transaction) -> list[str]:
+    """Partitions of which not every record has been handled, and whether one was set aside (then waiting alone does not help)."""
+    topic = {"topic": RECORD.name}
+    partitions = transaction.execute(_ON_THE_WAY, topic).scalars().all()
+    dead = transaction.execute(_DEAD, topic).scalar_one() if partitions else 0
+    found = [f"records of partition {each} are on the way" for each in partitions]
+    return [*found, f"{dead} records are dead letters: redrive them"] if dead else found

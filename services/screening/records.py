@@ -11,7 +11,7 @@ from events.record import Record
 from services.runtime.events import Event
 from services.runtime.transaction import Transaction
 from services.screening import groups
-from services.screening.copying import copy, temporary
+from services.screening.copying import copy, look_up_by_index, temporary
 from services.screening.domain.weeks import danish_date
 from services.screening.evidence import TOUCHED, refresh
 
@@ -56,6 +56,7 @@ _LINKED = f"SELECT record_id, evidence_id FROM changed c WHERE NOT ({_ALONE})"
 def apply(transaction: Transaction, events: Sequence[Event[Record]]) -> list[UUID]:
     """Store what is news of these records; the evidence that has to be published again."""
     transaction.execute(groups.LOCK_SHARED)
+    look_up_by_index(transaction)
     temporary(transaction, "incoming", ", ".join(f"{name} {kind}" for name, kind in COLUMNS.items()))
     temporary(transaction, "changed", "record_id uuid, evidence_id uuid, supersedes uuid, live boolean")
     temporary(transaction, "touched", TOUCHED)

@@ -60,7 +60,12 @@ class Runner:
         return answers
 
     def start(self, week: str | None, without: Collection[str], actor: str, *, scheduled: bool = False) -> RunAnswer:
-        """Run a week (the next one unless named). A week that was run is not run again. Raises Transient errors of identity."""
+        """Run a week (the next one unless named). A week that was run is not run again.
+
+        Raises ValueError where `week` is no ISO week, and what `errors.is_transient` knows when identity does not answer.
+        """
+        if week:
+            weeks.monday(week)
         with self.store.transaction() as transaction:
             transaction.execute(_ONE_AT_A_TIME)
             expected = readiness.next_week(transaction, self.plan)
