@@ -1,0 +1,182 @@
+"""identity's doors on a real PostgreSQL: ties, residence, unmasking, the clerk's queue, and who may come in."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+import pytest
+from litestar.testing import TestClient
+
+from events.alias import Alias
+from events.http.identity import ChildResidence, Resolved
+from services.identity import api
+from services.runtime.database import Store
+from services.runtime.http import application
+from services.runtime.settings import load
+from tests.integration.identity_vault import END, Vault, child, cpr, home, moved, person
+
+
+@pytest.fixture
+def vault(make_store: Callable[[str], Store], tmp_path: Path) -> Vault:
+    return Vault(make_store("identity"), tmp_path / "register")
+
+
+@pytest.fixture
+def client(vault: Vault, tmp_path: Path) -> Iterator[TestClient[Any]]:
+    """The doors as uvicorn serves them, with the guard in front; a token is the principal's name."""
+    kinds = {"intake": "service", "screening": "service", "clerk": "clerk", "operator": "operator"}
+    listed = [{"principal": who, "kind": kind, "sha256": hashlib.sha256(who.encode()).hexdigest()} for who, kind in kinds.items()]
+    folder = tmp_path / "doors"
+    folder.mkdir()
+    (folder / "credentials.json").write_bytes(msgspec.json.encode(listed))
+    with TestClient(application(load("identity", {"SOCIALSOG_SECRETS": str(folder)}), api.routes(vault.store), list)) as opened:
+        yield opened
+
+
+def test_ties_by_parent_custody_and_household(vault: Vault) -> None:
+    flat = home(1)
+    mother, partner, holder, old = person(None, flat), person(None, flat), person(), cpr()
+    kid = child(mother, {"cpr": old}, at=flat)
+    kid["custody"] = [{"cpr": holder["cpr"], "type": "5", "from": "2025-01-01", "to": None}]
+    father = person()
+    homeless = child(mother, status="03")
+    homeless["addresses"] = [{"municipality": "751", "from": "2020-01-01"}]
+    vault.load(mother, partner, holder, kid, person(old), father, homeless, moved(old, father["cpr"]), kind="full")
+    who = vault.who(kid)
+    assert vault.bases(mother) == {who: ["parent", "household"], vault.who(homeless): ["parent"]}
+    assert vault.bases(partner) == {who: ["household"]}
+    assert vault.bases(holder) == {who: ["custody"]}
+    assert vault.bases(father) == {who: ["parent"]}
+    assert vault.ties(vault.who(mother)).ties[0].age_years == 11
+    assert vault.ties(who).ties == []
+
+
+def test_an_old_pseudonym_is_answered_as_it_was_asked(vault: Vault) -> None:
+    mother, old = person(), cpr()
+    kid = child(mother)
+    vault.load(mother, kid, person(old), kind="full")
+    asked, child_before = vault.resolve(old)[0].pseudonym, vault.who(kid)
+    vault.load(moved(old, mother["cpr"]))
+    assert [(tie.adult, tie.child) for tie in vault.ties(asked).ties] == [(asked, child_before)]
+
+
+def test_every_reason_for_leaving_a_tie_out(vault: Vault) -> None:
+    crowd, care, house = home(2), home(1, "", road_code="9901", floor="", single_unit=True), home(3, "", floor="")
+    adults = {reason: person() for reason in ("of_age", "child_not_resident", "tie_not_valid")}
+    ended = [{"cpr": adults["tie_not_valid"]["cpr"], "type": "3", "from": "2016-01-01", "to": "2026-09-20"}]
+    lines = [
+        child(adults["of_age"], born="2008-09-20"), child(adults["child_not_resident"], status="90"),
+        person(None, home(9), born="2015-01-01", custody=ended),
+    ]  # fmt: skip
+    for reason, place in (("crowded_address", crowd), ("institution", care), ("incomplete_address", house)):
+        adults[reason] = person(None, place)
+        lines += [child(at=place), child(at=place)]
+    others = [person(None, crowd) for _ in range(8)]
+    alone = person(None, home(4))
+    vault.load(*adults.values(), *lines, *others, alone, kind="full")
+    vault.load({key: care[key] for key in ("municipality", "road_code", "house")} | {"type": "shelter"}, kind="institutions")
+    for reason, adult in adults.items():
+        assert vault.left_out(adult) == {reason: 2 if "address" in reason or reason == "institution" else 1}
+        assert vault.bases(adult) == {}
+    assert vault.left_out(alone) == {}
+    vault.load(person(others[0]["cpr"], home(5)))
+    assert len(vault.bases(adults["crowded_address"])) == 2
+    assert vault.ties(vault.who(alone)).register_version == 3
+
+
+def test_a_household_is_asked_for_at_the_end_of_the_week(vault: Vault) -> None:
+    flat = home(6)
+    kid, young = child(at=flat), person(None, flat, born="2008-09-21")
+    left = person(None, {**flat, "to": "2026-09-20"}, home(7, **{"from": "2026-09-20"}))
+    leaves = person(None, {**flat, "to": "2026-09-21"}, home(8, **{"from": "2026-09-21"}))
+    vault.load(kid, left, leaves, young, kind="full")
+    assert vault.bases(left) == {}
+    assert vault.bases(leaves) == {vault.who(kid): ["household"], vault.who(young): ["household"]}
+    assert vault.bases(young) == {}
+
+
+def test_residence_follows_the_child(vault: Vault) -> None:
+    kid = child(at=home(1), born="2008-09-23", protected=True)
+    vault.load(kid, kind="full")
+    who, number = vault.who(kid), kid["cpr"]
+    assert vault.residence(who) == ChildResidence(who, who, "resident", True, "751", True)
+    assert not vault.residence(who, datetime.fromisoformat("2026-09-22T22:00:00+00:00")).under_18
+    away = {**home(2, municipality="851"), "from": "2026-09-22"}
+    vault.load({**kid, "addresses": [{**home(1), "to": "2026-09-22"}, away]})
+    assert (vault.residence(who).municipality, vault.residence(who, END).municipality) == ("851", "751")
+    for status, standing in (("80", "emigrated"), ("70", "disappeared"), ("30", "annulled"), ("90", "dead")):
+        vault.load({**kid, "status": status, "status_since": "2026-09-21", "addresses": []})
+        assert (vault.residence(who).standing, vault.residence(who).municipality) == (standing, None)
+    now = cpr()
+    vault.load(
+        moved(number, now), {**kid, "cpr": now, "status": "03", "addresses": [{"municipality": "101", "from": "2020-01-01"}]}
+    )
+    assert vault.residence(who) == ChildResidence(who, who, "no_fixed_address", True, "101", True)
+    stranger = uuid4()
+    assert vault.residence(stranger) == ChildResidence(stranger, stranger, "unknown", False, None, False)
+
+
+def test_unmasking_names_those_of_the_letter_and_is_logged(vault: Vault) -> None:
+    flat, old = home(1), cpr()
+    mother, partner, holder, stranger = person(None, flat), person(None, flat, name="Ib Fiktivdal"), person(), person()
+    father = person(name="Carl Attrappvig")
+    kid = child(mother, {"cpr": old}, at=flat, protected=True)
+    kid["custody"] = [{"cpr": holder["cpr"], "type": "5", "from": "2025-01-01", "to": None}]
+    vault.load(mother, partner, holder, stranger, father, moved(old, father["cpr"]), kid, kind="full")
+    who, *adults = (vault.who(line) for line in (kid, partner, holder, stranger, father))
+    answer = vault.unmask(who, *adults)
+    assert (answer.child.cpr, answer.child.municipality, answer.child.protected) == (kid["cpr"], "751", True)
+    assert [row.relation for row in answer.adults] == ["household", "custody_holder", "none", "father"]
+    assert [(row.name, row.relation) for row in answer.parents] == [("Anna Zyntholm", "mother"), ("Carl Attrappvig", "father")]
+    assert "Kanarie" not in msgspec.json.encode(answer).decode().replace("Kanarilund", "")
+    logged = [entry for entry in vault.entries() if entry.action == "unmask"]
+    assert {entry.verb for entry in logged} == {"consultation", "disclosure"}
+    assert all({who, *adults, vault.who(mother)} <= set(entry.subjects) and entry.case_id for entry in logged)
+
+
+def test_the_clerk_links_and_closes(vault: Vault, client: TestClient[Any]) -> None:
+    known, foreign, nobody = person(), "060649AAAA", "060649BBBB"
+    vault.load(known, kind="full")
+    target, linked, closed = vault.who(known), *vault.resolve(foreign, nobody, kind="ENR")
+    clerk = {"authorization": "Bearer clerk"}
+    rows = client.get("/waiting", headers=clerk).json()
+    assert {(row["kind"], row["number"]) for row in rows} == {("ENR", foreign), ("ENR", nobody)}
+    assert client.post(f"/waiting/{linked.pseudonym}/link", headers=clerk, json={"cpr": cpr()}).status_code == 400
+    assert client.post(f"/waiting/{linked.pseudonym}/link", headers=clerk, json={"cpr": known["cpr"]}).status_code == 204
+    assert client.post(f"/waiting/{closed.pseudonym}/close", headers=clerk, json={"reason": "whatever"}).status_code == 400
+    reason = {"reason": "no_register_match"}
+    assert client.post(f"/waiting/{closed.pseudonym}/close", headers=clerk, json=reason).status_code == 204
+    assert client.post(f"/waiting/{closed.pseudonym}/close", headers=clerk, json=reason).status_code == 404
+    assert client.get("/waiting", headers=clerk).json() == []
+    assert vault.aliases() == {
+        linked.pseudonym: (1, Alias(linked.pseudonym, target, "identified")),
+        closed.pseudonym: (1, Alias(closed.pseudonym, closed.pseudonym, "unidentifiable")),
+    }
+    assert vault.resolve(foreign, nobody, kind="ENR") == [
+        Resolved(target, "identified"),
+        Resolved(closed.pseudonym, "unidentifiable"),
+    ]
+
+
+def test_doors_let_in_only_whom_they_are_for(vault: Vault, client: TestClient[Any]) -> None:
+    body = {"identities": [{"kind": "CPR", "number": "7503851235"}]}
+    assert client.post("/resolve", json=body).status_code == 401
+    assert client.post("/resolve", json=body, headers={"authorization": "Bearer screening"}).status_code == 403
+    answer = client.post("/resolve", json=body, headers={"authorization": "Bearer intake"})
+    assert (answer.status_code, answer.json()["persons"][0]["standing"]) == (200, "waiting")
+    for path in ("/register-files", "/register-quarantine"):
+        assert client.get(path, headers={"authorization": "Bearer operator"}).json() == []
+        assert client.get(path, headers={"authorization": "Bearer clerk"}).status_code == 403
+
+
+def test_nothing_clear_leaves_by_an_event(vault: Vault) -> None:
+    line = person(None, home(1))
+    vault.load(line, b"{", kind="full")
+    vault.ties(vault.who(line))
+    payloads = b"".join(bytes(row.payload) for row in vault.query("SELECT payload FROM outbox"))
+    assert payloads
+    assert not [clear for clear in (line["cpr"], "Zyntholm", "Kanarie", "1985") if clear.encode() in payloads]
