@@ -26,7 +26,7 @@ class Store:
             max_overflow=8,
             pool_pre_ping=True,
             hide_parameters=True,
-            connect_args={"connect_timeout": 5, "options": f"-c statement_timeout={STATEMENT_TIMEOUT_MS}"},
+            connect_args={"connect_timeout": 5, "options": f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c jit=off"},
         )
         self.on_commit: list[Callable[[], None]] = []
 
