@@ -1,4 +1,4 @@
-"""Generates what others read of the contract: one JSON Schema per event type, `asyncapi.yaml`, and the table of topics.
+"""Generates what others read of the contract: one JSON Schema per event type and for the letter, `asyncapi.yaml`, and the table of topics.
 
 `python -m events.generate` writes the files; `files()` gives what they must be, and a test fails when they drift.
 """
@@ -11,6 +11,7 @@ import msgspec
 import yaml
 
 from events.envelope import Envelope
+from events.letter import Letter
 from events.topics import AUDIT, FACTS, Topic, municipal_notification, municipal_receipt
 
 HERE = Path(__file__).parent
@@ -24,14 +25,13 @@ def contract() -> list[Topic]:
 
 def schema(topic: Topic) -> dict[str, Any]:
     """JSON Schema (2020-12) of a message on this topic: envelope and data."""
-    (root,), components = msgspec.json.schema_components([cast(Any, Envelope)[topic.data]], ref_template="#/$defs/{name}")
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": f"{topic.type}.schema.json",
-        "title": topic.type,
-        **root,
-        "$defs": components,
-    }
+    return _document(topic.type, cast(Any, Envelope)[topic.data])
+
+
+def _document(name: str, kind: Any) -> dict[str, Any]:
+    (root,), components = msgspec.json.schema_components([kind], ref_template="#/$defs/{name}")
+    dialect = "https://json-schema.org/draft/2020-12/schema"
+    return {"$schema": dialect, "$id": f"{name}.schema.json", "title": name, **root, "$defs": components}
 
 
 def asyncapi(topics: list[Topic]) -> dict[str, Any]:
@@ -84,6 +84,7 @@ def files() -> dict[Path, str]:
     """Every generated file and its text."""
     topics = contract()
     generated = {HERE / "schemas" / f"{topic.type}.schema.json": _json(schema(topic)) for topic in topics}
+    generated[HERE / "schemas" / "letter.v1.schema.json"] = _json(_document("dk.socialsog.letter.v1", Letter))
     generated[HERE / "asyncapi.yaml"] = yaml.safe_dump(asyncapi(topics), sort_keys=False, allow_unicode=True, width=120)
     generated[HERE / "schemas" / "TOPICS.md"] = table(topics)
     return generated

@@ -2,7 +2,7 @@
 
 import click
 
-from services.commands import operator, others, reviewer
+from services.commands import approver, auditor, clerk, operator, reviewer
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -18,8 +18,9 @@ def main() -> None:
     """
 
 
-for command in (*operator.COMMANDS, *reviewer.COMMANDS, *others.COMMANDS):
-    main.add_command(command)
+for user in (operator, reviewer, approver, clerk, auditor):
+    for command in user.COMMANDS:
+        main.add_command(command)
 
 if __name__ == "__main__":
     main()

@@ -9,6 +9,8 @@ import click
 from services.commands.common import acting_as, as_json, call, show
 
 as_reviewer = acting_as(None, "Whose credential, such as reviewer-1461.")
+HOLD = click.Choice(["needs_clarification", "identity_doubt", "consult_colleague", "other"])
+LEAVE_OUT = click.Choice(["irrelevant", "wrong_person", "incorrect", "third_party", "already_known"])
 REJECT = click.Choice(["insufficient", "irrelevant", "wrong_person", "already_known"])
 
 
@@ -81,7 +83,7 @@ def reject(principal: str, draft: str, version: int, reason: str, comment: str |
 @as_reviewer
 @click.argument("draft")
 @click.option("--version", type=int, required=True)
-@click.option("--reason", default="needs_clarification", show_default=True)
+@click.option("--reason", type=HOLD, default="needs_clarification", show_default=True)
 def hold(principal: str, draft: str, version: int, reason: str) -> None:
     """Put a draft aside while something is found out; it stays visible as held."""
     _decide(principal, draft, "hold", {"version": version, "reason": reason})
@@ -92,7 +94,7 @@ def hold(principal: str, draft: str, version: int, reason: str) -> None:
 @click.argument("draft")
 @click.argument("evidence")
 @click.option("--version", type=int, required=True)
-@click.option("--reason", required=True)
+@click.option("--reason", type=LEAVE_OUT, required=True)
 def leave_out(principal: str, draft: str, evidence: str, version: int, reason: str) -> None:
     """Take one piece of evidence out of the letter, with a reason code. The letter is composed anew."""
     _decide(principal, draft, "leave-out", {"version": version, "evidence_id": evidence, "reason": reason})
