@@ -13,8 +13,8 @@ from services.audit.domain import START, NotSealable, Sealed, canonical, contigu
 from services.runtime.errors import Poison
 from services.runtime.transaction import Transaction
 
-DRAIN = 5_000
-"""Waiting entries taken at a time: about 5 MB in memory, as one poll of the consumer."""
+DRAIN = 500
+"""Waiting entries taken at a time: 200 KB as a rule, 200 MB where each lists the most persons that an entry may."""
 
 _LOCK = """
     INSERT INTO sequencer AS s (id, position, chain) VALUES (1, 0, :start)

@@ -9,8 +9,8 @@ from services.runtime import broker
 from services.runtime.errors import Transient
 from services.runtime.settings import Settings
 
-REQUEST_MS = 10_000
-"""A broker that takes longer to tell its ends is away."""
+REQUEST_MS = 5_000
+"""A broker that takes longer to tell its ends is away, or has other worries."""
 
 
 class Ends:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from threading import Event as Signal
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -17,7 +18,9 @@ from events.extract import Extract, RowCounts
 from events.record import Record, Status
 from events.run import Run, RunCounts, RunStatus
 from services.monitoring.domain import EVIDENCE, PERSONS, Tally, rates, states, tables, week_ending
+from services.monitoring.guard import BLOCKED_SECONDS, STOP_SECONDS, Guard
 from services.monitoring.progress import STALL_SECONDS, BeginAgain, Progress
+from services.runtime.service import EXIT_FATAL
 
 SPACE = UUID("0d4a1c52-6f5c-4a52-8c31-9df20b9c1b11")
 AT = datetime(2026, 9, 20, 22, 0, tzinfo=UTC)
@@ -193,3 +196,15 @@ def test_only_standing_still_with_work_to_do_is_a_stall() -> None:
     progress.check({("t", 0): 6}, {("t", 0): 11}, STALL_SECONDS * 6)
     with pytest.raises(BeginAgain, match="stalled"):
         progress.check({("t", 0): 6}, {("t", 0): 12}, STALL_SECONDS * 6 + 1)
+
+
+def test_the_guard_ends_a_process_whose_loop_is_blocked() -> None:
+    stop = Signal()
+    guard = Guard(stop, lambda: 0)
+    assert guard.verdict(1_000.0) is None
+    guard.beat = 1_000.0
+    assert guard.verdict(1_000.0 + BLOCKED_SECONDS) is None
+    assert guard.verdict(1_001.0 + BLOCKED_SECONDS) == EXIT_FATAL
+    stop.set()
+    assert guard.verdict(2_000.0) is None
+    assert guard.verdict(2_001.0 + STOP_SECONDS) == 0
