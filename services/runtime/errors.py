@@ -12,6 +12,7 @@ import traceback
 
 import httpx
 import msgspec
+import psycopg
 from kafka.errors import KafkaError
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
@@ -37,7 +38,8 @@ def is_transient(error: BaseException) -> bool:
         return error.response.status_code >= 500 or error.response.status_code == 429
     if isinstance(error, DBAPIError):
         return error.connection_invalidated or isinstance(error, OperationalError | InterfaceError)
-    return isinstance(error, Transient | KafkaError | httpx.TransportError)
+    # COPY runs on the driver's own connection, whose errors SQLAlchemy does not wrap.
+    return isinstance(error, Transient | KafkaError | httpx.TransportError | psycopg.OperationalError | psycopg.InterfaceError)
 
 
 def describe(error: BaseException) -> str:
@@ -45,9 +47,9 @@ def describe(error: BaseException) -> str:
     name = type(error).__name__
     if isinstance(error, Transient | Poison | Fatal):
         return f"{name}: {error}"
-    if isinstance(error, DBAPIError):
-        diagnosis = getattr(error.orig, "diag", None)
-        state = getattr(error.orig, "sqlstate", None)
+    if isinstance(error, DBAPIError | psycopg.Error):
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        diagnosis, state = getattr(cause, "diag", None), getattr(cause, "sqlstate", None)
         return f"{name} sqlstate={state} constraint={getattr(diagnosis, 'constraint_name', None)}"
     if isinstance(error, msgspec.ValidationError):
         found = _FIELD_PATH.search(str(error))

@@ -44,8 +44,9 @@ def write_publications(transaction: Transaction) -> None:
     first = {place: _allocate(transaction, place, len(places[place])) for place in sorted(places)}
     with (
         transaction.driver.cursor() as cursor,
-        cursor.copy("COPY outbox (topic, partition, position, key, payload) FROM STDIN") as copy,
+        cursor.copy("COPY outbox (topic, partition, position, key, payload) FROM STDIN (FORMAT BINARY)") as copy,
     ):
+        copy.set_types(["text", "int2", "int8", "text", "bytea"])
         for (topic, partition), publications in places.items():
             for position, publication in enumerate(publications, first[topic, partition]):
                 payload = _envelope(transaction, publication, position)
