@@ -235,3 +235,14 @@ def test_a_decision_about_a_draft_that_was_never_asked_for_is_refused() -> None:
 
 def test_what_arrives_on_a_monday_belongs_to_the_week_that_just_ended() -> None:
     assert week_before(MONDAY) == "2026-W38"
+
+
+def test_an_emptied_draft_that_was_approved_gets_a_newer_version_so_that_delivery_stops_it() -> None:
+    book = Book()
+    book.candidate(38, A)
+    approved = book.letter()
+    book.decide(approved, "approved")
+    book.changed(39, item("a", 2, live=False))
+    assert book.draft() is None
+    book.candidate(39, B)
+    assert (book.letter().draft_id, book.letter().version, ids(book.letter().new)) == (approved.draft_id, 2, ids_of("b"))

@@ -74,9 +74,14 @@ def _issued(case: CaseState, issue: Issue) -> CaseState:
 
 
 def _continues(last: Issue, wanted: Content) -> bool:
-    """Whether a draft that was returned, or closed with nothing left, comes back rather than another one."""
+    """Whether a draft that was returned, or closed with nothing left, comes back rather than another one.
+
+    So does one that was approved and may still lie with delivery: only a newer version of the same draft is sure to stop it.
+    """
     return (
         fate(last) == "returned"
+        or last.sending is not None
+        or (last.verdict is not None and last.verdict.state == "approved")
         or bool(set(last.content.asks) & set(wanted.asks))
         or (wanted.corrects is not None and wanted.corrects == last.content.corrects)
     )
