@@ -29,11 +29,15 @@ _COUNTS = """
     c.code_scheme = e.code_scheme AND c.code = e.code AND c.role = e.role AND c.outcome = e.outcome
     AND (c.valid_from IS NULL OR c.valid_from <= e.occurred_on) AND (c.valid_until IS NULL OR e.occurred_on <= c.valid_until)
 """
+# All evidence of the adults first, and only then what of it counts: right after a load the planner has no statistics, takes every
+# condition for rare, and would otherwise compare each adult with each piece of evidence.
 COLLECT = f"""
+    WITH known AS MATERIALIZED (
+        SELECT e.* FROM (SELECT DISTINCT person FROM considered WHERE fresh) AS adult JOIN evidence e USING (person)
+    )
     INSERT INTO piece
     SELECT e.evidence_id, e.version, e.person, e.code_scheme, e.code, e.occurred_on, e.registered_at, coalesce(k.fresh, false)
-    FROM (SELECT DISTINCT person FROM considered WHERE fresh) AS adult
-    JOIN evidence e USING (person) JOIN counting c ON {_COUNTS} LEFT JOIN considered k ON k.evidence_id = e.evidence_id
+    FROM known e JOIN counting c ON {_COUNTS} LEFT JOIN considered k ON k.evidence_id = e.evidence_id
     WHERE e.live AND e.standing = 'identified' AND e.registered_at >= :since AND e.registered_at < :end
 """
 ADULTS = """

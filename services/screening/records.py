@@ -46,11 +46,15 @@ _APPLY = f"""
     INSERT INTO changed (record_id, evidence_id, supersedes, live)
     SELECT record_id, evidence_id, supersedes, status = 'live' FROM applied
 """
-_ALONE = (
-    "c.supersedes IS NULL AND c.evidence_id = c.record_id AND NOT EXISTS (SELECT FROM record r WHERE r.supersedes = c.record_id)"
-)
-_SINGLES = f"INSERT INTO touched (evidence_id, live, tip) SELECT record_id, live, record_id FROM changed c WHERE {_ALONE}"
-_LINKED = f"SELECT record_id, evidence_id FROM changed c WHERE NOT ({_ALONE})"
+_SINGLES = """
+    INSERT INTO touched (evidence_id, live, tip) SELECT record_id, live, record_id FROM changed c
+    WHERE c.supersedes IS NULL AND c.evidence_id = c.record_id
+    AND NOT EXISTS (SELECT FROM record r WHERE r.supersedes = c.record_id)
+"""
+_LINKED = """
+    SELECT record_id, evidence_id FROM changed WHERE supersedes IS NOT NULL OR evidence_id <> record_id
+    UNION SELECT c.record_id, c.evidence_id FROM changed c JOIN record r ON r.supersedes = c.record_id
+"""
 
 
 def apply(transaction: Transaction, events: Sequence[Event[Record]]) -> list[UUID]:
