@@ -5,5 +5,6 @@ Topics read: `notification.decision.v1`, `deduplication.case.v1` (the newest dra
 `audit.delivery.v1`.
 
 Tables owned: `delivery` (state and history of each approved version), `newest_draft` (per case), `receipt` (inbox of receipt
-ids), `delegation` and `acting` (routing), `brake` (stop-sending). Letters are never stored in the clear: only as JWE.
+ids), `message` and `feed` (what each municipality can fetch), `acting` (routing), `brake` (stop-sending). Letters are never
+stored in the clear: only as JWE.
 """

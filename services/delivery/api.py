@@ -59,6 +59,13 @@ class StopSending(msgspec.Struct, frozen=True):
     reason: Literal["error_suspected", "instructed", "maintenance"]
 
 
+class ActingMunicipality(msgspec.Struct, frozen=True):
+    """The municipality that acts for a child (*handlekommune*) although the child is registered elsewhere."""
+
+    child: UUID
+    municipality: Annotated[str, msgspec.Meta(pattern=r"^\d{3}$")]
+
+
 class Sending(msgspec.Struct, frozen=True):
     """Whether letters leave."""
 
@@ -110,7 +117,21 @@ def _operator(database: Store) -> list[ControllerRouterHandler]:
     def resume(request: Call) -> Sending:
         return _brake(database, request, stop=False, reason="resumed")
 
-    return [deliveries, stop, resume]
+    @post("/acting-municipality", opt=allow("operator"), status_code=200, sync_to_thread=True)
+    def acting(request: Call, data: JSONBody[ActingMunicipality]) -> ActingMunicipality:
+        with database.transaction() as transaction:
+            store.set_acting(transaction, data.child, data.municipality)
+            transaction.audit(
+                "alteration",
+                "acting_municipality_set",
+                purpose="delivery",
+                actor=actor(request).principal,
+                subjects=[data.child],
+                municipality=data.municipality,
+            )
+        return data
+
+    return [deliveries, stop, resume, acting]
 
 
 def _brake(database: Store, request: Call, *, stop: bool, reason: str) -> Sending:

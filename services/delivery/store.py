@@ -11,8 +11,6 @@ from sqlalchemy import (
     Boolean,
     Column,
     DateTime,
-    Identity,
-    Index,
     LargeBinary,
     MetaData,
     Table,
@@ -43,6 +41,7 @@ Table(
     Column("version", BigInteger, nullable=False),
     Column("document", LargeBinary, nullable=False),
     Column("message_id", Uuid, unique=True),
+    Column("corrects", Uuid),
     Column("digest", Text, nullable=False),
     Column("changed_at", DateTime(timezone=True), nullable=False),
     UniqueConstraint("draft_id", "draft_version"),
@@ -50,14 +49,15 @@ Table(
 Table(
     "message",
     metadata,
-    Column("cursor", BigInteger, Identity(), primary_key=True),
+    Column("municipality", Text, primary_key=True),
+    Column("cursor", BigInteger, primary_key=True),
     Column("message_id", Uuid, nullable=False, unique=True),
-    Column("municipality", Text, nullable=False),
     Column("document", LargeBinary, nullable=False),
     Column("offers", BigInteger, nullable=False, server_default="1"),
     Column("offered_at", DateTime(timezone=True), nullable=False),
-    Index(None, "municipality", "cursor"),
 )
+# Cursors are gapless per municipality, taken under this row's lock until commit: a reader that has passed one missed nothing.
+Table("feed", metadata, Column("municipality", Text, primary_key=True), Column("last", BigInteger, nullable=False))
 Table(
     "newest_draft",
     metadata,
@@ -106,13 +106,17 @@ class Unanswered(msgspec.Struct, frozen=True):
 
 
 _PUT = """
-    INSERT INTO message (message_id, municipality, document, offered_at) VALUES (:message, :municipality, :document, :now)
+    WITH next AS (
+        INSERT INTO feed AS f (municipality, last) VALUES (:municipality, 1)
+        ON CONFLICT (municipality) DO UPDATE SET last = f.last + 1 RETURNING last)
+    INSERT INTO message (municipality, cursor, message_id, document, offered_at)
+    SELECT :municipality, last, :message, :document, :now FROM next
 """
 _COLUMNS = "document, version, message_id, digest"
 _INSERT = """
     INSERT INTO delivery (notification_id, draft_id, draft_version, case_id, week, state, municipality, version, document,
-        message_id, digest, changed_at)
-    VALUES (:id, :draft, :draft_version, :case, :week, :state, :municipality, 1, :document, NULL, :digest, :now)
+        message_id, corrects, digest, changed_at)
+    VALUES (:id, :draft, :draft_version, :case, :week, :state, :municipality, 1, :document, NULL, :corrects, :digest, :now)
     ON CONFLICT (draft_id, draft_version) DO NOTHING
 """
 _UPDATE = """
@@ -132,7 +136,9 @@ _FEED = """
 """
 _UNANSWERED = """
     SELECT message.document, message.offers, message.message_id FROM message JOIN delivery USING (message_id)
-    WHERE delivery.state = 'sent' AND message.offered_at < :before ORDER BY cursor FOR UPDATE OF message
+    WHERE delivery.state = 'sent' AND message.offered_at < :before AND NOT EXISTS (
+        SELECT FROM delivery later WHERE later.corrects = delivery.notification_id AND later.message_id IS NOT NULL)
+    ORDER BY cursor FOR UPDATE OF message
 """
 _OFFERED = "UPDATE message SET offers = offers + 1, offered_at = :now WHERE message_id = :message"
 
@@ -159,6 +165,7 @@ def _values(delivery: Delivery) -> dict[str, Any]:
         "week": delivery.week,
         "state": delivery.state,
         "municipality": delivery.municipality,
+        "corrects": delivery.corrects,
         "document": msgspec.json.encode(delivery),
     }
 
@@ -218,7 +225,7 @@ def put_message(transaction: Transaction, message: Notification) -> None:
 
 
 def unanswered(transaction: Transaction, before: datetime) -> list[Unanswered]:
-    """Messages offered last before this moment and never answered."""
+    """Messages offered last before this moment, never answered, and not taken back or corrected since."""
     rows = transaction.execute(_UNANSWERED, {"before": before})
     return [Unanswered(msgspec.json.decode(row.document, type=Notification), row.offers) for row in rows]
 
@@ -234,9 +241,18 @@ def acting(transaction: Transaction, child: UUID) -> dict[UUID, str]:
     return {row.child: row.municipality for row in rows}
 
 
+def set_acting(transaction: Transaction, child: UUID, municipality: str) -> None:
+    """Another municipality acts for this child from now on."""
+    transaction.execute(
+        "INSERT INTO acting (child, municipality) VALUES (:child, :municipality) "
+        "ON CONFLICT (child) DO UPDATE SET municipality = excluded.municipality",
+        {"child": child, "municipality": municipality},
+    )
+
+
 def stopped(transaction: Transaction) -> bool:
     """Whether an operator holds all sending."""
-    return bool(transaction.execute("SELECT stopped FROM brake WHERE name = 'sending'").scalar_one_or_none())
+    return bool(transaction.execute("SELECT stopped FROM brake WHERE name = 'sending' FOR SHARE").scalar_one_or_none())
 
 
 def set_brake(transaction: Transaction, stop: bool, reason: str) -> None:

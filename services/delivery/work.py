@@ -21,7 +21,7 @@ from events.http.identity import ChildResidence
 from events.http.notification import FrozenLetter
 from events.municipal import Notification
 from services.delivery import store
-from services.delivery.domain.sending import Return, Routes, Send, Verdict, decide
+from services.delivery.domain.sending import Return, Routes, Send, Verdict, decide, stale
 from services.delivery.domain.states import advance
 from services.delivery.handlers import publish
 from services.delivery.sealing import Keys
@@ -99,9 +99,8 @@ class Sender:
         row = _pending(transaction, notification_id)
         if row is None:
             return
-        newest = store.newest_draft(transaction, decision.case_id)
-        if newest and newest.draft_id == decision.draft_id and newest.version > decision.draft_version:
-            self._end(transaction, notification_id, Return("newer_version"))
+        if (overtaken := stale(decision, store.newest_draft(transaction, decision.case_id))) is not None:
+            self._end(transaction, notification_id, overtaken)
             return
         if store.stopped(transaction):
             raise Postpone("sending_is_stopped", STOPPED_SECONDS)

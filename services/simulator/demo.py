@@ -4,13 +4,14 @@ It drives the running system only through its public doors and ends with the led
 system opened it, and the way of that notification through all services.
 """
 
+import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import click
 import msgspec
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from events.municipal import Notification
 from services import ledger
@@ -25,6 +26,10 @@ FIRST_WEEKS = 3
 """The first run shows a first notification, a supplement and a correction; that takes three weeks."""
 
 
+LONG = 1_000
+"""Entries per question: more than a demo week has."""
+
+
 class Progression(msgspec.Struct):
     """How far this state folder's world has come; kept beside it, so that the next run goes on."""
 
@@ -34,9 +39,16 @@ class Progression(msgspec.Struct):
     next_week: int = 0
 
 
-def main(environ: Mapping[str, str], persons: int | None = None, seed: int | None = None) -> list[str]:
-    """Run the next weeks in the system that `environ` describes; their ISO labels."""
-    settings = load("simulator", environ)
+class RunningSystem(Protocol):
+    """A system that is up, as far as the world outside must know it."""
+
+    def environment(self, name: str) -> Mapping[str, str]:
+        """Environment of one process of it."""
+
+
+def main(system: RunningSystem, persons: int | None = None, seed: int | None = None) -> None:
+    """Run the next weeks in this system and show what came of them."""
+    settings = load("simulator", system.environment("simulator"))
     place = settings.state / "world.json"
     kept = msgspec.json.decode(place.read_bytes(), type=Progression) if place.exists() else Progression()
     if kept.next_week == 0:
@@ -46,7 +58,6 @@ def main(environ: Mapping[str, str], persons: int | None = None, seed: int | Non
         drive = Drive(settings, world, settings.state / "staging", display.report)
         labels = _weeks(drive, kept, place)
     _show(drive, systems, labels)
-    return labels
 
 
 def _weeks(drive: Drive, kept: Progression, place: Path) -> list[str]:
@@ -67,8 +78,9 @@ class Display:
 
     def __init__(self) -> None:
         self._bars = Progress(TextColumn("{task.description:<40}"), BarColumn(), TimeElapsedColumn())
-        self._tasks: dict[str, Any] = {}
+        self._tasks: dict[str, TaskID] = {}
         self._plain = not self._bars.console.is_terminal
+        self._started = time.monotonic()
 
     def __enter__(self) -> "Display":
         if not self._plain:
@@ -81,12 +93,14 @@ class Display:
     def report(self, what: str, done: float) -> None:
         """A step has begun (0), moved, or is done (1)."""
         if self._plain:
-            if done == 0:
-                click.echo(f"  {what} …")
+            if done == 1:
+                click.echo(f"[{time.monotonic() - self._started:5.1f} s] {what}")
             return
         if what not in self._tasks:
             self._tasks[what] = self._bars.add_task(what, total=1.0)
         self._bars.update(self._tasks[what], completed=done)
+        if done == 1:
+            self._tasks.pop(what)
 
 
 def _show(drive: Drive, systems: CaseSystems, labels: list[str]) -> None:
@@ -115,11 +129,12 @@ def _show_way(drive: Drive, notification: Notification) -> None:
 
 
 def way(drive: Drive, case_id: str, week: str) -> list[dict[str, Any]]:
-    """Audit entries of a case and of the run before it, in the order of the log."""
+    """Audit entries of a case, and before them those of the run and of one of its files, in the order of the log."""
     about_case = drive.doors.get("auditor", "audit", "/entries", case=case_id)["entries"]
-    about_run = drive.doors.get("auditor", "audit", "/entries", week=week, verb="combination")["entries"]
-    about_files = drive.doors.get("auditor", "audit", "/entries", week=week, verb="collection", limit=3)["entries"]
-    entries = {entry["position"]: entry for entry in [*about_files, *about_run, *about_case]}
+    about_run = drive.doors.get("auditor", "audit", "/entries", week=week, verb="combination", limit=LONG)["entries"]
+    a_file = drive.doors.get("auditor", "audit", "/entries", week=week, verb="collection", limit=1)["entries"]
+    run = [entry for entry in about_run if entry["action"] in ("weekly_run", "candidates_put_into_cases")]
+    entries = {entry["position"]: entry for entry in [*a_file, *run, *about_case] if entry["week"] in (week, None)}
     return [entries[position] for position in sorted(entries)]
 
 

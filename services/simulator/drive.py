@@ -135,7 +135,7 @@ class Drive:
     def _read(self, expected: set[str], service: str, path: str) -> bool:
         rows: list[dict[str, Any]] = self.doors.get("operator", service, path)
         done = {_stem(row.get("extract_id") or row["file"]) for row in rows if row["state"] in ("read", "refused")}
-        self.report(f"{service} reads", len(expected & done) / len(expected))
+        self.report(f"{service} reads {len(expected)} files", len(expected & done) / len(expected))
         return expected <= done
 
     def wait(self, what: str, condition: Callable[[], bool], seconds: float = DEADLINE_SECONDS) -> None:

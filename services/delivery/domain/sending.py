@@ -65,10 +65,10 @@ def decide(
 
     A correction or retraction goes where the wrong fact lies, whatever became of the child since.
     """
-    if (stale := _stale(decision, newest)) is not None:
-        return stale
+    if (overtaken := stale(decision, newest)) is not None:
+        return overtaken
     if told is not None:
-        return Send(told)
+        return Send(told) if told in routes.served else Return("no_municipality")
     if residence.standing != "resident" and residence.standing != "no_fixed_address":
         return Suppress(residence.standing)
     if not residence.under_18:
@@ -81,7 +81,7 @@ def decide(
     return Send(municipality) if municipality else Return("no_municipality")
 
 
-def _stale(decision: Decision, newest: NewestDraft | None) -> Return | None:
+def stale(decision: Decision, newest: NewestDraft | None) -> Return | None:
     """Whether deduplication has moved on since the approval."""
     if newest is None or newest.draft_id != decision.draft_id:
         return None
