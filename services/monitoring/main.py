@@ -74,7 +74,8 @@ class Monitor:
 
     def _serve(self) -> None:
         try:
-            app = application(self.settings, api.routes(self.board), self.board.behind)
+            # Ready at once: a display that is still reading says so itself (`caught_up`), and nobody waits for a display.
+            app = application(self.settings, api.routes(self.board), list)
             Server.build(self.settings, app).run_until(self._stop)
         except BaseException as error:
             self._failed_for_good(error)
