@@ -43,17 +43,15 @@ Table(
     Column("protected", Boolean, nullable=False),
     Index(None, "current_cpr", postgresql_where=text("current_cpr IS NOT NULL")),
 )
-HOME = ("municipality", "road_code", "house", "floor", "door")
-"""The household key: whoever is registered at the same five lives in the same place."""
 Table(
     "address",
     metadata,
     Column("cpr", CODE, nullable=False, index=True),
-    *(Column(name, CODE, nullable=False) for name in HOME),
+    Column("municipality", CODE, nullable=False),
+    Column("home", CODE, index=True),  # household key: municipality/road code/house/floor/door
     Column("complete", Boolean, nullable=False),
     Column("since", Date, nullable=False),
     Column("until", Date, nullable=False),  # infinity: still
-    Index("ix_address_home", *HOME),
 )
 Table(
     "parent",
@@ -74,9 +72,8 @@ Table(
 Table(
     "institution",
     metadata,
-    *(Column(name, CODE, nullable=False) for name in HOME),
+    Column("home", CODE, nullable=False, index=True),  # without floor and door: the whole house
     Column("type", CODE, nullable=False),
-    Index("ix_institution_home", *HOME),
 )
 Table(
     "identity",

@@ -16,6 +16,7 @@ from events.http.identity import Resolved
 from services.identity.register import files
 from services.identity.register.inbox import Inbox
 from services.identity.register.loader import Loader
+from services.identity.store import LEDGER_VIEW
 from services.runtime.database import Store
 from services.runtime.errors import Transient
 from tests.integration.identity_vault import Vault, child, cpr, home, moved, person
@@ -71,7 +72,7 @@ def test_a_number_that_the_register_learns_of_later(vault: Vault) -> None:
     vault.load(person(unknown), kind="full")
     assert vault.aliases() == {waiting.pseudonym: (1, Alias(waiting.pseudonym, waiting.pseudonym, "identified"))}
     assert vault.resolve(unknown)[0] == Resolved(waiting.pseudonym, "identified")
-    assert dict(vault.query("SELECT measure, amount FROM ledger"))["pseudonyms_waiting"] == 1
+    assert dict(vault.query(f"SELECT measure, amount FROM ({LEDGER_VIEW}) AS ledger"))["pseudonyms_waiting"] == 1
 
 
 def test_whoever_changes_to_an_unknown_number_waits_for_it(vault: Vault) -> None:

@@ -83,9 +83,11 @@ def test_every_reason_for_leaving_a_tie_out(vault: Vault) -> None:
         assert vault.left_out(adult) == {reason: 2 if "address" in reason or reason == "institution" else 1}
         assert vault.bases(adult) == {}
     assert vault.left_out(alone) == {}
+    vault.load(kind="institutions")
+    assert vault.left_out(adults["institution"]) == {}
     vault.load(person(others[0]["cpr"], home(5)))
     assert len(vault.bases(adults["crowded_address"])) == 2
-    assert vault.ties(vault.who(alone)).register_version == 3
+    assert vault.ties(vault.who(alone)).register_version == 4
 
 
 def test_a_household_is_asked_for_at_the_end_of_the_week(vault: Vault) -> None:

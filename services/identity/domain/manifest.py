@@ -51,6 +51,12 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     file: Annotated[str, msgspec.Meta(min_length=1, max_length=255)] | None = None
 
 
+def sequence_of(name: str) -> int:
+    """The sequence number in a manifest's file name; 0 where there is none."""
+    found = NAME.fullmatch(name)
+    return int(found.group(1)) if found else 0
+
+
 _CHECKER = Checker(Manifest, {"sha256": forms.digest})
 
 
@@ -74,7 +80,7 @@ def parse(name: str, content: bytes) -> Manifest:
 def _consistent(name: str, manifest: Manifest) -> Manifest:
     if (manifest.file is None) != (manifest.rows == 0):
         raise Refused("manifest_field", "file")
-    if (found := NAME.fullmatch(name)) is None or int(found.group(1)) != manifest.sequence:
+    if sequence_of(name) != manifest.sequence:
         raise Refused("name_mismatch", "sequence")
     if manifest.file is not None and (re.search(r"[/\\\x00]", manifest.file) or manifest.file in (".", "..")):
         raise Refused("name_mismatch", "file")

@@ -20,13 +20,12 @@ _RELATIONS = """
     UNION SELECT i.pseudonym, 'custody_holder' FROM custody c
         JOIN identity i ON i.kind = 'CPR' AND i.number = c.holder WHERE c.cpr = :cpr AND c.since <= :day AND :day < c.until
     UNION SELECT i.pseudonym, 'household' FROM address mine
-        JOIN address a USING (municipality, road_code, house, floor, door)
+        JOIN address a USING (home)
         JOIN person p ON p.cpr = a.cpr AND p.current_cpr IS NULL AND p.status = '01'
         JOIN identity i ON i.kind = 'CPR' AND i.number = a.cpr
         WHERE mine.cpr = :cpr AND a.cpr <> :cpr AND mine.complete AND a.complete
             AND mine.since <= :day AND :day < mine.until AND a.since <= :day AND :day < a.until
-            AND NOT EXISTS (SELECT FROM institution i WHERE i.municipality = a.municipality AND i.road_code = a.road_code
-                AND i.house = a.house AND (i.floor, i.door) IN (('', ''), (a.floor, a.door)))
+            AND NOT EXISTS (SELECT FROM institution i WHERE i.home IN (a.home, regexp_replace(a.home, '[^/]*/[^/]*$', '/')))
 """
 STRONGEST: tuple[AdultRelation, ...] = ("mother", "father", "custody_holder", "household", "none")
 PARENTS: tuple[AdultRelation, ...] = ("mother", "father")

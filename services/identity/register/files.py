@@ -10,7 +10,7 @@ from datetime import datetime
 
 import msgspec
 
-from services.identity.domain.manifest import Manifest, Refused
+from services.identity.domain.manifest import Manifest, Refused, sequence_of
 from services.runtime.errors import Transient
 from services.runtime.transaction import Transaction
 
@@ -117,17 +117,16 @@ def enter(
     transaction: Transaction,
     name: str,
     content: bytes,
-    sequence: int,
     state: str,
-    manifest: Manifest | None = None,
-    refusal: Refused | None = None,
-    fingerprint: str = "",
+    manifest: Manifest | None,
+    refusal: Refused | None,
+    fingerprint: str,
 ) -> None:
     """Enter a delivery into the list, or what has become of one that waited or was refused."""
     values = {
         "manifest": name,
         "manifest_digest": hashlib.sha256(content).hexdigest(),
-        "sequence": sequence,
+        "sequence": sequence_of(name),
         "state": state,
         "reason": refusal.reason if refusal else None,
         "field": refusal.field if refusal else None,

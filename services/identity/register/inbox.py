@@ -86,7 +86,7 @@ class DataFile:
         """SHA-256 (hex) of the bytes, and the number of lines that are not empty."""
         digest, rows, begins = hashlib.sha256(), 0, True
         self._file.seek(0)
-        while piece := self._file.readline(LONGEST_LINE_BYTES):
+        while piece := self._piece():
             digest.update(piece)
             rows += begins and content(piece) != b""
             begins = piece.endswith(b"\n")
@@ -95,15 +95,22 @@ class DataFile:
     def lines(self, offset: int) -> Iterator[tuple[int, bytes | None]]:
         """The lines from a byte offset: bytes taken from the file, and the line without its end (None when too long)."""
         self._file.seek(offset)
-        while piece := self._file.readline(LONGEST_LINE_BYTES):
+        while piece := self._piece():
             if piece.endswith(b"\n") or len(piece) < LONGEST_LINE_BYTES:
                 yield len(piece), content(piece)
             else:
                 yield len(piece) + self._skip(), None
 
+    def _piece(self) -> bytes:
+        """A line, or the first part of one that is too long."""
+        try:
+            return self._file.readline(LONGEST_LINE_BYTES)
+        except OSError as error:
+            raise Transient(f"data_unreadable {type(error).__name__}") from None
+
     def _skip(self) -> int:
         skipped = 0
-        while piece := self._file.readline(LONGEST_LINE_BYTES):
+        while piece := self._piece():
             skipped += len(piece)
             if piece.endswith(b"\n"):
                 break

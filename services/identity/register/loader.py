@@ -6,14 +6,15 @@ is at its end, and only then is anybody told: in the middle of a file a person m
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from uuid import UUID
 
 from sqlalchemy.exc import DBAPIError
 
 from services.identity import groups
 from services.identity.domain.lines import InstitutionLine, PersonLine, institution_reader, person_reader
-from services.identity.domain.manifest import NAME, Refused, parse
+from services.identity.domain.manifest import Manifest, Refused, parse
 from services.identity.register import files
 from services.identity.register.ahead import ReadAhead
 from services.identity.register.batches import Batch, batches
@@ -75,38 +76,36 @@ class Loader:
     def _judge_next(self, last: int) -> bool:
         for name, fingerprint in self.inbox.listing().items():
             if self._judged.get(name) != (fingerprint, last):
+                if (content := self.inbox.manifest(name)) is not None:
+                    self._judge(name, content, last)
                 self._judged[name] = (fingerprint, last)
-                self._judge(name, last)
                 return True
         return False
 
-    def _judge(self, name: str, last: int) -> None:
-        content = self.inbox.manifest(name)
-        found = NAME.fullmatch(name)
-        if content is None or found is None:
-            return
-        sequence = int(found.group(1))
-        manifest = None
+    def _judge(self, name: str, content: bytes, last: int) -> None:
+        manifest: Manifest | None = None
+        state, refusal, fingerprint = "reading", None, ""
         try:
             manifest = parse(name, content)
-            if manifest.sequence > last + 1:
-                raise Refused("sequence_gap", "sequence")
-            with self.store.transaction() as transaction:
-                repeated = files.is_repeated(transaction, manifest)
-            if repeated:
+            if not self._is_next(manifest, last):
                 return
-            if manifest.sequence <= last:
-                raise Refused("sequence_reused", "sequence")
             fingerprint = verify(self.inbox, manifest)
-        except Refused as refusal:
+        except Refused as error:
             # A gap is not final: the delivery waits for the one before it.
-            state = "waiting" if refusal.reason == "sequence_gap" else "refused"
-            log.warning("register_file_" + state, extra={"sequence": sequence, "reason": refusal.reason, "field": refusal.field})
-            with self.store.transaction() as transaction:
-                files.enter(transaction, name, content, sequence, state, manifest, refusal)
-            return
+            state, refusal = "waiting" if error.reason == "sequence_gap" else "refused", error
+            log.warning("register_file_" + state, extra={"file": name, "reason": error.reason, "field": error.field})
         with self.store.transaction() as transaction:
-            files.enter(transaction, name, content, sequence, "reading", manifest, None, fingerprint)
+            files.enter(transaction, name, content, state, manifest, refusal, fingerprint)
+
+    def _is_next(self, manifest: Manifest, last: int) -> bool:
+        """Whether this is the delivery that comes next; False when it was read before. Raises Refused."""
+        if manifest.sequence > last + 1:
+            raise Refused("sequence_gap", "sequence")
+        with self.store.transaction() as transaction:
+            repeated = files.is_repeated(transaction, manifest)
+        if manifest.sequence <= last and not repeated:
+            raise Refused("sequence_reused", "sequence")
+        return not repeated
 
     def _refuse(self, file: Reading, refusal: Refused) -> None:
         with self.store.transaction() as transaction:
@@ -117,11 +116,9 @@ class Loader:
     # reading
 
     def _read_on(self, file: Reading) -> None:
-        if file.data is None or (file.kind == "institutions" and file.lines_read):
-            self._end(file)
-        elif file.kind == "institutions":
+        if file.kind == "institutions":
             self._take_institutions(file)
-        elif (batch := self._ahead.take(file)) is None:
+        elif file.data is None or (batch := self._ahead.take(file)) is None:
             self._end(file)
         else:
             self._take_persons(file, batch)
@@ -143,7 +140,6 @@ class Loader:
             files.claim(transaction, file)
             groups.lock_for_changing(transaction)
             merged = merge(transaction, persons, at_once=file.kind == "full")
-            files.quarantine(transaction, file, batch.bad)
             self._move(transaction, file, batch, merged.added)
             transaction.audit(
                 "collection",
@@ -158,16 +154,22 @@ class Loader:
 
     def _take_institutions(self, file: Reading) -> None:
         """The whole list in one transaction: half a list would let household ties count that must not."""
-        with self._open(file) as data, self.store.transaction() as transaction:
+        with self.store.transaction() as transaction:
             files.claim(transaction, file)
-            replace_institutions(transaction, [], first=True)
+            replace_institutions(transaction, self._institution_batches(transaction, file))
+            self._close(transaction, file, [])
+
+    def _institution_batches(self, transaction: Transaction, file: Reading) -> Iterator[list[InstitutionLine]]:
+        if file.data is None:
+            return
+        with self._open(file) as data:
             for batch in batches(data, self._institutions, 0, 0, self.batch_lines):
-                replace_institutions(transaction, batch.good, first=False)
-                files.quarantine(transaction, file, batch.bad)
                 self._move(transaction, file, batch, 0)
+                yield batch.good
 
     @staticmethod
     def _move(transaction: Transaction, file: Reading, batch: Batch[PersonLine] | Batch[InstitutionLine], added: int) -> None:
+        files.quarantine(transaction, file, batch.bad)
         files.move(
             transaction, file, size=batch.size, lines=batch.count, loaded=len(batch.good), added=added, quarantined=len(batch.bad)
         )
@@ -180,15 +182,19 @@ class Loader:
         self._repeat(file, partial(groups.tell_touched, correlation=f"register-{file.sequence:05d}"))
         with self.store.transaction() as transaction:
             files.claim(transaction, file)
-            files.close(transaction, file, "read")
-            transaction.audit(
-                "collection",
-                "register_file_loaded",
-                purpose=PURPOSE,
-                subjects=groups.forget_touched(transaction),
-                register_file=file.sequence,
-                rows=file.rows,
-            )
+            self._close(transaction, file, groups.forget_touched(transaction))
+
+    @staticmethod
+    def _close(transaction: Transaction, file: Reading, subjects: Sequence[UUID]) -> None:
+        files.close(transaction, file, "read")
+        transaction.audit(
+            "collection",
+            "register_file_loaded",
+            purpose=PURPOSE,
+            subjects=subjects,
+            register_file=file.sequence,
+            rows=file.rows,
+        )
         log.info("register_file_read", extra={"sequence": file.sequence, "kind": file.kind, "rows": file.rows})
 
     def _repeat(self, file: Reading, step: Callable[[Transaction], int]) -> None:

@@ -4,12 +4,16 @@ Set-based: one look at what is known of these numbers, one deletion per table of
 is new. Straight COPY is twice as fast as a temporary table that is merged, and the first load is nearly all new.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import LiteralString, NamedTuple
 from uuid import UUID, uuid4
 
+import psycopg
+
 from services.identity.domain.lines import InstitutionLine, PersonLine
+from services.identity.domain.manifest import Refused
 from services.identity.register import rows
+from services.runtime.errors import Transient
 from services.runtime.transaction import Transaction
 
 # Ten thousand look-ups by index beat reading a table of millions, which the planner cannot know of an array.
@@ -95,14 +99,23 @@ def _give_pseudonyms(transaction: Transaction, cprs: Collection[str]) -> dict[st
 
 
 def copy(transaction: Transaction, statement: LiteralString, text: str) -> None:
-    """COPY rows in text format."""
-    if text:
+    """COPY rows in text format. Raises Transient when the database went away, Refused when it does not take the rows.
+
+    The driver's own errors do not pass through SQLAlchemy here, and their messages quote rows.
+    """
+    if not text:
+        return
+    try:
         with transaction.driver.cursor() as cursor, cursor.copy(statement) as stream:
             stream.write(text)
+    except psycopg.OperationalError as error:
+        raise Transient(f"copy_interrupted sqlstate={error.sqlstate}") from None
+    except psycopg.Error as error:
+        raise Refused("load_failed", error.sqlstate) from None
 
 
-def replace_institutions(transaction: Transaction, places: Collection[InstitutionLine], *, first: bool) -> None:
-    """Replace the list of institutions and shelters; the first batch of it removes the list before."""
-    if first:
-        transaction.execute("DELETE FROM institution")
-    copy(transaction, "COPY institution FROM STDIN", rows.institution_rows(places))
+def replace_institutions(transaction: Transaction, places: Iterable[Collection[InstitutionLine]]) -> None:
+    """Replace the list of institutions and shelters by these batches."""
+    transaction.execute("DELETE FROM institution")
+    for batch in places:
+        copy(transaction, "COPY institution FROM STDIN", rows.institution_rows(batch))

@@ -24,7 +24,8 @@ def person_rows(persons: Iterable[PersonLine]) -> str:
 def address_rows(persons: Iterable[PersonLine]) -> str:
     """Rows of `address`."""
     return "".join(
-        f"{line.cpr}\t{home(place)}\t{complete(place)}\t{place.since}\t{place.until or STILL}\n"
+        f"{line.cpr}\t{place.municipality}\t{home(place) if place.house else NULL}\t{complete(place)}"
+        f"\t{place.since}\t{place.until or STILL}\n"
         for line in persons
         for place in line.addresses
     )
@@ -60,9 +61,12 @@ def complete(place: AddressPart) -> bool:
 
 
 def home(place: AddressPart | InstitutionLine) -> str:
-    """The household key; suppliers write `2. TV` and `12a` as well as `2`, `tv` and `12A`, so case and points are dropped."""
+    """The household key: whoever is registered under the same one lives in the same place.
+
+    Suppliers write `2. TV` and `12a` as well as `2`, `tv` and `12A`, so case and points are dropped.
+    """
     floor, door = _plain(place.floor), _plain(place.door)
-    return f"{place.municipality}\t{place.road_code or ''}\t{(place.house or '').upper()}\t{floor}\t{door}"
+    return f"{place.municipality}/{place.road_code or ''}/{(place.house or '').upper()}/{floor}/{door}"
 
 
 def _plain(text: str | None) -> str:
