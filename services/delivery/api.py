@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 from litestar import Request, get, post
 from litestar.exceptions import NotFoundException
-from litestar.params import JSONBody, Parameter
+from litestar.params import JSONBody, QueryParameter
 from litestar.types import ControllerRouterHandler
 
 from events.case import Kind
@@ -81,8 +81,8 @@ def _municipal(database: Store) -> list[ControllerRouterHandler]:
     @get("/v1/notifications", opt=allow("municipality"), sync_to_thread=True)
     def feed(
         request: Call,
-        after: Annotated[int, Parameter(ge=0)] = 0,
-        limit: Annotated[int, Parameter(ge=1, le=LARGEST_PAGE)] = PAGE,
+        after: Annotated[int, QueryParameter(ge=0)] = 0,
+        limit: Annotated[int, QueryParameter(ge=1, le=LARGEST_PAGE)] = PAGE,
     ) -> Feed:
         municipality = actor(request).municipality or ""
         with database.transaction() as transaction:
@@ -105,9 +105,9 @@ def _municipal(database: Store) -> list[ControllerRouterHandler]:
 
 def _operator(database: Store) -> list[ControllerRouterHandler]:
     @get("/deliveries", opt=allow("operator", "auditor"), sync_to_thread=True)
-    def deliveries() -> list[DeliveryLine]:
+    def deliveries(wanted: Annotated[DeliveryState | None, QueryParameter(name="state")] = None) -> list[DeliveryLine]:
         with database.transaction() as transaction:
-            return [_line(row) for row in store.every(transaction)]
+            return [_line(row) for row in store.every(transaction, wanted)]
 
     @post("/stop-sending", opt=allow("operator"), status_code=200, sync_to_thread=True)
     def stop(request: Call, data: JSONBody[StopSending]) -> Sending:

@@ -187,9 +187,10 @@ def _one(transaction: Transaction, column: str, value: UUID) -> Row | None:
     return Row(msgspec.json.decode(row.document, type=Delivery), row.version, row.message_id, row.digest) if row else None
 
 
-def every(transaction: Transaction) -> list[Row]:
-    """All deliveries, oldest first."""
-    rows = transaction.execute(f"SELECT {_COLUMNS} FROM delivery ORDER BY week, changed_at, notification_id")
+def every(transaction: Transaction, state: str | None = None) -> list[Row]:
+    """All deliveries, or those in one state, oldest first."""
+    query = f"SELECT {_COLUMNS} FROM delivery WHERE state = coalesce(:state, state) ORDER BY week, changed_at, notification_id"
+    rows = transaction.execute(query, {"state": state})
     return [Row(msgspec.json.decode(row.document, type=Delivery), row.version, row.message_id, row.digest) for row in rows]
 
 

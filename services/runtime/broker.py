@@ -102,12 +102,16 @@ class Broker:
 
     def end_offset(self, place: TopicPartition) -> int:
         """Offset after the last message of a partition. Raises Transient when the broker does not answer."""
+        return self.end_offsets([place])[place]
+
+    def end_offsets(self, places: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+        """Offsets after the last messages of partitions. Raises Transient when the broker does not answer."""
         try:
-            offsets = self._client().list_partition_offsets({place: OffsetSpec.LATEST})
+            found = self._client().list_partition_offsets(dict.fromkeys(places, OffsetSpec.LATEST))
         except KafkaError as error:
             self.close()
             raise Transient(f"broker_unreachable ({type(error).__name__})") from None
-        return int(offsets[place].offset)
+        return {place: int(end.offset) for place, end in found.items()}
 
     def operations(self, about: Iterable[Topic]) -> dict[str, set[str]]:
         """Names of the operations that this principal may do, by topic; topics that it may not even see are left out."""

@@ -22,6 +22,7 @@ from services.runtime.errors import Poison, Transient, describe, is_transient, w
 from services.runtime.events import Decoder, Event, newer
 from services.runtime.settings import Settings
 from services.runtime.transaction import Transaction
+from services.runtime.watchdog import Watchdog
 
 log = logging.getLogger(__name__)
 
@@ -78,6 +79,7 @@ class Consumer:
         try:
             self._learn_topics(client)
             client.subscribe(list(self.subscriptions))
+            watchdog = Watchdog(self.settings, self.store, self.broker, (each.topic for each in self.subscriptions.values()))
             checked = time.monotonic()
             while not stop.is_set():
                 polled = client.poll(timeout_ms=POLL_MS)
@@ -86,9 +88,13 @@ class Consumer:
                     if partition not in before_seek:
                         self._advance(partition, messages)
                 self.ready.set()
+                watchdog.look(self._cluster)
                 if time.monotonic() - checked > CLUSTER_CHECK_SECONDS:
                     self._check_cluster()
-                    checked = time.monotonic()
+                    watchdog = Watchdog(
+                        self.settings, self.store, self.broker, (each.topic for each in self.subscriptions.values())
+                    )
+            checked = time.monotonic()
         finally:
             client.close(autocommit=False, timeout_ms=2_000)
 

@@ -1,0 +1,60 @@
+"""Notices that nothing moves although there is something to read: kafka-python 3.0's rewrite still had stuck rebalances.
+
+Progress of *any* copy counts: the offsets in the database are compared with the ends of the logs. When neither has moved for a
+while and messages wait, the session is begun anew; that costs a rebalance and repeats nothing, because the offsets are our own.
+"""
+
+import time
+from collections.abc import Iterable
+
+from events.topics import Topic
+from services.runtime import broker
+from services.runtime.broker import Broker
+from services.runtime.database import Store
+from services.runtime.errors import Transient
+from services.runtime.settings import Settings
+
+LOOK_SECONDS = 10.0
+"""How often offsets and ends are compared: one request to the broker, one query."""
+PATIENCE_SECONDS = 60.0
+"""Longer than any batch takes to handle, so that a copy at work is not mistaken for a stuck one."""
+
+
+class Watchdog:
+    """Watches one consumer's topics. `look()` is called from its loop."""
+
+    def __init__(self, settings: Settings, store: Store, cluster: Broker, topics: Iterable[Topic]) -> None:
+        self.store = store
+        self.cluster = cluster
+        self.places = {
+            broker.partition(settings, topic, number): (topic.name, number)
+            for topic in topics
+            for number in range(topic.partitions)
+        }
+        self._waiting: dict[tuple[str, int], int] = {}
+        self._since = self._looked = time.monotonic()
+
+    def look(self, cluster_id: str) -> None:
+        """Compare, now and then. Raises Transient when messages wait and nobody has handled any for too long."""
+        if time.monotonic() - self._looked < LOOK_SECONDS:
+            return
+        self._looked = time.monotonic()
+        waiting = self._behind(cluster_id)
+        if not waiting or waiting != self._waiting:
+            self._waiting, self._since = waiting, time.monotonic()
+        elif time.monotonic() - self._since > PATIENCE_SECONDS:
+            self._since = time.monotonic()
+            raise Transient("no_progress")
+
+    def _behind(self, cluster_id: str) -> dict[tuple[str, int], int]:
+        """Places where messages wait, with the offset that is next."""
+        with self.store.transaction() as transaction:
+            query = "SELECT topic, partition, next_offset FROM offsets WHERE cluster = :cluster"
+            rows = transaction.execute(query, {"cluster": cluster_id}).all()
+        stands = {(row.topic, row.partition): row.next_offset for row in rows}
+        ends = self.cluster.end_offsets(self.places)
+        return {
+            self.places[place]: stands.get(self.places[place], 0)
+            for place, end in ends.items()
+            if end > stands.get(self.places[place], 0)
+        }
