@@ -67,9 +67,9 @@ def consumer(settings: Settings, principal: str | None = None) -> KafkaConsumer:
         session_timeout_ms=SESSION_TIMEOUT_MS,
         heartbeat_interval_ms=2_000,
         max_poll_records=POLL_RECORDS,
-        fetch_max_wait_ms=200,
+        fetch_max_wait_ms=1_000,
         request_timeout_ms=10_000,
-        metadata_max_age_ms=5_000,
+        metadata_max_age_ms=10_000,
     )
 
 

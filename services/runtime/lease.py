@@ -4,6 +4,7 @@ A lease is renewed by its holder and can be taken once it has run out, by real t
 holder; a write of an old holder that woke up too late is refused by `confirm`.
 """
 
+import time
 from uuid import uuid4
 
 from services.runtime.database import Store
@@ -12,6 +13,9 @@ from services.runtime.transaction import Transaction
 
 LEASE_SECONDS = 5
 """Long enough for a slow disk, short enough that a killed holder is replaced before anybody asks."""
+
+RENEW_SECONDS = 1.0
+"""How long a hold is believed without asking; writers confirm their fencing number in any case."""
 
 _ACQUIRE = """
     INSERT INTO lease AS l (name, holder, fence, expires_at)
@@ -32,12 +36,16 @@ class Lease:
         self.name = name
         self.holder = uuid4()
         self.fence: int | None = None
+        self._renewed = 0.0
 
     def hold(self) -> bool:
-        """Whether this copy holds the lease now."""
+        """Whether this copy holds the lease now; renewed a few times within its life."""
+        if self.fence is not None and time.monotonic() - self._renewed < RENEW_SECONDS:
+            return True
         values = {"name": self.name, "holder": self.holder, "seconds": LEASE_SECONDS}
         with self.store.transaction() as transaction:
             self.fence = transaction.execute(_ACQUIRE, values).scalar_one_or_none()
+        self._renewed = time.monotonic()
         return self.fence is not None
 
     def confirm(self, transaction: Transaction) -> None:

@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 BATCH = 5_000
 """Rows per publication: about 4 MB in memory."""
-IDLE_SECONDS = 0.2
+IDLE_SECONDS = 0.5
 """How long a commit of another copy may wait unnoticed; commits of this process wake the relay at once."""
 CHECK_SECONDS = 5.0
 """How often the cluster id and the log ends are compared with what was acknowledged."""

@@ -18,10 +18,22 @@ from services.simulator.world import Deliverable, World
 
 ZONE = ZoneInfo("Europe/Copenhagen")
 CATEGORY = {
-    "1252": "VIOLENCE", "1255": "VIOLENCE_SERIOUS", "1250": "VIOLENCE_DOMESTIC", "1292": "THREATS", "2210": "DUI",
-    "1332": "PROPERTY", "H-001": "H_DISTURBANCE", "H-002": "H_SUICIDE_THREAT", "H-003": "H_SUICIDE_ATTEMPT",
-    "H-004": "H_MENTAL_ILLNESS", "H-005": "H_INTOXICATED", "H-006": "H_CHILD_ALONE", "H-007": "H_MISSING_PARENT",
-    "H-008": "H_SEARCH_CHILD", "H-009": "H_RESTRAINING", "H-010": "H_EXPULSION",
+    "1252": "VIOLENCE",
+    "1255": "VIOLENCE_SERIOUS",
+    "1250": "VIOLENCE_DOMESTIC",
+    "1292": "THREATS",
+    "2210": "DUI",
+    "1332": "PROPERTY",
+    "H-001": "H_DISTURBANCE",
+    "H-002": "H_SUICIDE_THREAT",
+    "H-003": "H_SUICIDE_ATTEMPT",
+    "H-004": "H_MENTAL_ILLNESS",
+    "H-005": "H_INTOXICATED",
+    "H-006": "H_CHILD_ALONE",
+    "H-007": "H_MISSING_PARENT",
+    "H-008": "H_SEARCH_CHILD",
+    "H-009": "H_RESTRAINING",
+    "H-010": "H_EXPULSION",
 }
 R1 = {"VIOLENCE", "VIOLENCE_DOMESTIC", "THREATS", "H_DISTURBANCE", "H_RESTRAINING", "H_EXPULSION"}
 R2 = {"DUI", "DUI_DRUG", "DRUGS", "H_INTOXICATED"}
@@ -177,7 +189,8 @@ class Model:
 
     def _fresh(self, live: dict[Key, dict[str, Any]], tips: dict[Key, Key], end: datetime) -> set[Key]:
         return {
-            root for root, tip in tips.items()
+            root
+            for root, tip in tips.items()
             if self.first <= moment(live[tip]["registered_at"]) < end and self.covered.get(tip) != live[tip]["revision"]
         }
 
@@ -286,8 +299,22 @@ def good(row: dict[str, Any], district: str) -> bool:
 
 
 EXPECTED = {
-    "journal_number", "party_number", "revision", "status", "superseded_journal_number", "district", "registered_at",
-    "occurred_at", "code", "code_scheme", "identity_kind", "identity", "role", "outcome", "place", "child_present",
+    "journal_number",
+    "party_number",
+    "revision",
+    "status",
+    "superseded_journal_number",
+    "district",
+    "registered_at",
+    "occurred_at",
+    "code",
+    "code_scheme",
+    "identity_kind",
+    "identity",
+    "role",
+    "outcome",
+    "place",
+    "child_present",
 }
 
 
@@ -304,8 +331,11 @@ def fired(pieces: list[tuple[dict[str, Any], bool]], end: datetime) -> set[str]:
     """The rules that fire."""
     found = set()
     for rule, (categories, least, dates, months) in RULES.items():
-        inside = [(row, fresh) for row, fresh in pieces
-                  if CATEGORY[row["code"]] in categories and moment(row["registered_at"]) >= months_back(end, months)]
+        inside = [
+            (row, fresh)
+            for row, fresh in pieces
+            if CATEGORY[row["code"]] in categories and moment(row["registered_at"]) >= months_back(end, months)
+        ]
         days = {moment(row["occurred_at"]).astimezone(ZONE).date() for row, _ in inside}
         if len(inside) >= least and len(days) >= dates and any(fresh for _, fresh in inside):
             found.add(rule)
@@ -319,10 +349,17 @@ def expected(staging: Path, week: str) -> tuple[set[Notice], set[str]]:
         if line["tag"] == "inferred":
             left_out.add(line["child_cpr"])
         elif line["week"] == week and line["kind"] != "none":
-            found.add(Notice(
-                line["child_cpr"], line["kind"], line["outcome"], line["municipality"], frozenset(line["adults"]),
-                frozenset((journal, party) for journal, party in line["evidence"]), frozenset(line["rules"]),
-            ))
+            found.add(
+                Notice(
+                    line["child_cpr"],
+                    line["kind"],
+                    line["outcome"],
+                    line["municipality"],
+                    frozenset(line["adults"]),
+                    frozenset((journal, party) for journal, party in line["evidence"]),
+                    frozenset(line["rules"]),
+                )
+            )
     return found, left_out
 
 

@@ -121,8 +121,11 @@ def test_background_never_comes_near_a_rule() -> None:
     assert 0.8 * 200 < (len(rows) - history) / 59 < 1.2 * 200
     oldest = world.calendar.end(0) - timedelta(days=760)
     counted = [
-        row for row in rows
-        if row.code != TRAFFIC.code and row.role == "charged" and row.outcome not in ("dropped", "acquitted")
+        row
+        for row in rows
+        if row.code != TRAFFIC.code
+        and row.role == "charged"
+        and row.outcome not in ("dropped", "acquitted")
         and datetime.fromisoformat(row.registered_at) > oldest
     ]
     assert counted

@@ -16,7 +16,7 @@ def person_rows(persons: Iterable[PersonLine]) -> str:
     """Rows of `person`."""
     return "".join(
         f"{line.cpr}\t{line.current_cpr or NULL}\t{escaped(line.name)}\t{line.status}\t{line.status_since}\t{line.birth_date}"
-        f"\t{line.sex}\t{line.protected}\n"
+        f"\t{line.sex}\t{'t' if line.protected else 'f'}\n"
         for line in persons
     )
 
