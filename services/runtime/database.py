@@ -13,6 +13,10 @@ from services.runtime.transaction import Transaction
 STATEMENT_TIMEOUT_MS = 600_000
 """Ten minutes: longer than the national screening takes, short enough that a forgotten lock is noticed."""
 
+OPTIONS = f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c jit=off -c plan_cache_mode=force_custom_plan"
+"""Our tables grow from nothing within minutes: a plan that was kept from when one was empty reads all of it for each row.
+Compiling queries that take milliseconds costs more than it saves."""
+
 
 class Store:
     """A service's database: opens transactions and wakes whoever waits for their commits."""
@@ -26,7 +30,7 @@ class Store:
             max_overflow=8,
             pool_pre_ping=True,
             hide_parameters=True,
-            connect_args={"connect_timeout": 5, "options": f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c jit=off"},
+            connect_args={"connect_timeout": 5, "options": OPTIONS},
         )
         self.on_commit: list[Callable[[], None]] = []
 
