@@ -29,6 +29,7 @@ SETTINGS: dict[str, object] = {
     "unix_socket_directories": "",
     "password_encryption": "scram-sha-256",
     "max_connections": 200,
+    "autovacuum_naptime": "2s",  # a first load fills empty tables within seconds: plans must know of it
     "shared_buffers": "256MB",
     # A bulk load of 50,000 persons writes about 300 MB of journal: no checkpoint in the middle of it.
     "max_wal_size": "2GB",
