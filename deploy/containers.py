@@ -18,6 +18,7 @@ from deploy.embedded import kafka_settings, postgres
 from deploy.engines import Engines
 from deploy.waiting import wait_until
 
+SCRAM_MODULE = "org.apache.kafka.common.security.scram.ScramLoginModule"
 KAFKA_IMAGE = "apache/kafka:4.3.1"
 POSTGRES_IMAGE = "postgres:18"
 READY_SECONDS = 90
@@ -77,8 +78,7 @@ def kafka_environment(port: int, password: str) -> dict[str, str]:
         "sasl.mechanism.inter.broker.protocol": "PLAIN",
         "listener.name.client.sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-512",
         "listener.name.client.plain.sasl.jaas.config": f'{plain} user_admin="{password}";',
-        "listener.name.client.scram-sha-512.sasl.jaas.config":
-            "org.apache.kafka.common.security.scram.ScramLoginModule required;",
+        "listener.name.client.scram-sha-512.sasl.jaas.config": f"{SCRAM_MODULE} required;",
         "listener.name.controller.plain.sasl.jaas.config": f'{plain} user_admin="{password}";',
     }
     heap = {"CLUSTER_ID": uuid4().hex[:22], "KAFKA_HEAP_OPTS": "-Xmx384m"}
@@ -111,7 +111,9 @@ class Pair:
     def start(self) -> Engines:
         """Start both and wait until they serve. Raises DeadlinePassed; then neither is left behind."""
         engines = Engines(
-            f"{HOST}:{self.kafka_port}", "admin", self.password,
+            f"{HOST}:{self.kafka_port}",
+            "admin",
+            self.password,
             f"postgresql://postgres:{self.password}@{HOST}:{self.postgres_port}/postgres",
         )
         try:
@@ -128,9 +130,13 @@ class Pair:
         """Whether Kafka serves, and its administrator has got a SCRAM log-in."""
         try:
             client = KafkaAdminClient(
-                bootstrap_servers=f"{HOST}:{self.kafka_port}", security_protocol="SASL_PLAINTEXT", sasl_mechanism="PLAIN",
-                sasl_plain_username="admin", sasl_plain_password=self.password,
-                bootstrap_timeout_ms=2000, request_timeout_ms=5000,
+                bootstrap_servers=f"{HOST}:{self.kafka_port}",
+                security_protocol="SASL_PLAINTEXT",
+                sasl_mechanism="PLAIN",
+                sasl_plain_username="admin",
+                sasl_plain_password=self.password,
+                bootstrap_timeout_ms=2000,
+                request_timeout_ms=5000,
             )
         except (KafkaError, OSError):
             return False

@@ -52,8 +52,11 @@ def given(environ: Mapping[str, str] = os.environ) -> Engines | None:
         return None
     name = urlsplit(url).path.lstrip("/")
     return Engines(
-        bootstrap, environ.get("KAFKA_ADMIN_USER", "admin"), environ.get("KAFKA_ADMIN_PASSWORD", ""),
-        url, name if name not in ("", "postgres") else DATABASE,
+        bootstrap,
+        environ.get("KAFKA_ADMIN_USER", "admin"),
+        environ.get("KAFKA_ADMIN_PASSWORD", ""),
+        url,
+        name if name not in ("", "postgres") else DATABASE,
     )
 
 

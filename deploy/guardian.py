@@ -23,8 +23,11 @@ def watch(state: Path, remove: bool) -> None:
     nothing = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in range(3)]
     # Not by subprocess: nobody here waits for it, and Python would warn of a child that is forgotten while it runs.
     os.posix_spawn(
-        sys.executable, [sys.executable, "-m", "deploy.guardian", *arguments],
-        os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}, file_actions=nothing, setsid=True,
+        sys.executable,
+        [sys.executable, "-m", "deploy.guardian", *arguments],
+        os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])},
+        file_actions=nothing,
+        setsid=True,
     )
 
 

@@ -73,9 +73,17 @@ class Process:
         descriptor = os.open(command.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
             child = subprocess.Popen(
-                command.arguments, stdin=subprocess.DEVNULL, stdout=descriptor, stderr=subprocess.STDOUT,
-                env=command.environment, cwd=command.folder, start_new_session=True, umask=command.umask,
-                user=command.user, group=command.group, extra_groups=None if command.user is None else [],
+                command.arguments,
+                stdin=subprocess.DEVNULL,
+                stdout=descriptor,
+                stderr=subprocess.STDOUT,
+                env=command.environment,
+                cwd=command.folder,
+                start_new_session=True,
+                umask=command.umask,
+                user=command.user,
+                group=command.group,
+                extra_groups=None if command.user is None else [],
             )
         finally:
             os.close(descriptor)

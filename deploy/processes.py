@@ -42,7 +42,10 @@ class Services:
             self.process(name).start(Command(arguments, self.logs / f"{name}.log", environment, folder=CHECKOUT))
 
     def wait_ready(
-        self, doors: Mapping[str, str], seconds: float = READY_SECONDS, progress: Progress = lambda what, done, total: None,
+        self,
+        doors: Mapping[str, str],
+        seconds: float = READY_SECONDS,
+        progress: Progress = lambda what, done, total: None,
     ) -> None:
         """Wait until each of these (name -> URL) says that it is ready. Raises ServiceFailed."""
         deadline, waiting = time.monotonic() + seconds, dict(doors)
@@ -59,8 +62,10 @@ class Services:
     def _refuse_dead(self, names: Iterable[str]) -> None:
         for name in names:
             if self.process(name).pid is None:
-                raise ServiceFailed(f"{name} ended while starting: {last_line(self.logs / f'{name}.log')} "
-                                    f"(all of it: {self.logs / f'{name}.log'})")
+                raise ServiceFailed(
+                    f"{name} ended while starting: {last_line(self.logs / f'{name}.log')} "
+                    f"(all of it: {self.logs / f'{name}.log'})"
+                )
 
     def stop(self, names: Iterable[str], seconds: float = STOP_SECONDS) -> list[str]:
         """Ask all to end, in this order, and wait for all; the names of those that had to be killed."""

@@ -45,8 +45,13 @@ class System:
     """One system. `engines` None: the embedded ones in its own state folder, started and stopped with it."""
 
     def __init__(
-        self, state: Path, namespace: str = "", municipalities: Sequence[str] | None = None, engines: Engines | None = None,
-        first_week: str = FIRST_WEEK, settings: Mapping[str, str] | None = None,
+        self,
+        state: Path,
+        namespace: str = "",
+        municipalities: Sequence[str] | None = None,
+        engines: Engines | None = None,
+        first_week: str = FIRST_WEEK,
+        settings: Mapping[str, str] | None = None,
     ) -> None:
         self.state = state.resolve()
         self.namespace = namespace
@@ -89,7 +94,11 @@ class System:
         if not self.clock.path.exists():
             self.clock.move(week_start(self.first_week))
         kafka = KafkaProvisioning(
-            self.engines, self.secrets, self.namespace, self.municipalities, self.state / "kafka-users.json",
+            self.engines,
+            self.secrets,
+            self.namespace,
+            self.municipalities,
+            self.state / "kafka-users.json",
         )
         with ThreadPoolExecutor(1) as pool:
             topics = pool.submit(kafka.apply)
@@ -138,7 +147,10 @@ class System:
         return self.secrets.read(f"http-{principal}")
 
     def start_services(
-        self, names: Sequence[str] = SERVICES, wait: bool = True, progress: Progress = silent,
+        self,
+        names: Sequence[str] = SERVICES,
+        wait: bool = True,
+        progress: Progress = silent,
         settings: Mapping[str, str] | None = None,
     ) -> None:
         """Start these services, and wait until they are ready. `settings` are variables for this start only."""

@@ -1,4 +1,4 @@
-"""Generates what others read of the contract: one JSON Schema per event type and for the letter, `asyncapi.yaml`, and the table of topics.
+"""Generates what others read of the contract: one JSON Schema per event type and for the letter, AsyncAPI, a table.
 
 `python -m events.generate` writes the files; `files()` gives what they must be, and a test fails when they drift.
 """

@@ -63,26 +63,39 @@ class KafkaServer:
         private_file(self.folder / "log4j2.xml", log_configuration(self.logs / "kafka.log"))
         if not self.formatted.exists():
             self._format(jars)
-        self.process.start(Command(
-            [*self._java(jars, HEAP_MB), "kafka.Kafka", str(self.folder / "server.properties")],
-            log=self.logs / "kafka-console.log", folder=self.folder,
-        ))
+        self.process.start(
+            Command(
+                [*self._java(jars, HEAP_MB), "kafka.Kafka", str(self.folder / "server.properties")],
+                log=self.logs / "kafka-console.log",
+                folder=self.folder,
+            )
+        )
 
     def _java(self, jars: str, heap_mb: int) -> list[str]:
         return [
             *java(f"-Dlog4j2.configurationFile={self.folder / 'log4j2.xml'}", "-Djava.net.preferIPv4Stack=true", heap_mb=heap_mb),
-            "-cp", jars,
+            "-cp",
+            jars,
         ]
 
     def _format(self, jars: str) -> None:
         """Make the data folder with the first user, `admin`. Arguments go by file: a command line is visible to everybody."""
         shutil.rmtree(self.node.data, ignore_errors=True)
-        cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         arguments = self.folder / "format.arguments"
-        private_file(arguments, "\n".join([
-            "format", "--cluster-id", cluster, "--config", str(self.folder / "server.properties"),
-            "--add-scram", f"SCRAM-SHA-512=[name=admin,password={self.node.admin_password}]",
-        ]))
+        private_file(
+            arguments,
+            "\n".join(
+                [
+                    "format",
+                    "--cluster-id",
+                    _cluster_id(),
+                    "--config",
+                    str(self.folder / "server.properties"),
+                    "--add-scram",
+                    f"SCRAM-SHA-512=[name=admin,password={self.node.admin_password}]",
+                ]
+            ),
+        )
         command = [*self._java(jars, HEAP_MB), "kafka.tools.StorageTool", f"@{arguments}"]
         done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=self.folder)
         arguments.unlink()
@@ -109,13 +122,24 @@ class KafkaServer:
         self.process.kill()
 
 
+def _cluster_id() -> str:
+    """A random id in Kafka's form: 16 bytes in URL-safe base64. One that begins with a dash would be read as an option."""
+    while (text := urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")).startswith("-"):
+        pass
+    return text
+
+
 def serves(bootstrap: str, user: str, password: str, protocol: str = "SASL_PLAINTEXT") -> bool:
     """Whether a Kafka cluster answers a fresh client of this user, with at least one live broker."""
     try:
         client = KafkaAdminClient(
-            bootstrap_servers=bootstrap, security_protocol=protocol, sasl_mechanism="SCRAM-SHA-512",
-            sasl_plain_username=user, sasl_plain_password=password,
-            bootstrap_timeout_ms=PROBE_MS, request_timeout_ms=PROBE_MS,
+            bootstrap_servers=bootstrap,
+            security_protocol=protocol,
+            sasl_mechanism="SCRAM-SHA-512",
+            sasl_plain_username=user,
+            sasl_plain_password=password,
+            bootstrap_timeout_ms=PROBE_MS,
+            request_timeout_ms=PROBE_MS,
         )
     except (KafkaError, OSError):
         return False

@@ -97,10 +97,10 @@ def server_properties(node: Node) -> str:
         "listeners": f"CLIENT://{HOST}:{node.client_port},CONTROLLER://{HOST}:{node.controller_port}",
         "advertised.listeners": f"CLIENT://{HOST}:{node.client_port}",
         "log.dirs": node.data,
-        "listener.name.client.scram-sha-512.sasl.jaas.config":
-            _login("scram.ScramLoginModule", "admin", node.admin_password),
-        "listener.name.controller.plain.sasl.jaas.config":
-            _login("plain.PlainLoginModule", "controller", own, f' user_controller="{own}"'),
+        "listener.name.client.scram-sha-512.sasl.jaas.config": _login("scram.ScramLoginModule", "admin", node.admin_password),
+        "listener.name.controller.plain.sasl.jaas.config": _login(
+            "plain.PlainLoginModule", "controller", own, f' user_controller="{own}"'
+        ),
     }
     return "".join(f"{name}={value}\n" for name, value in values.items())
 

@@ -81,8 +81,10 @@ class PostgresServer:
 
     # After kill -9 its helpers need a moment to notice; until they are gone, a new server refuses the data folder.
     @tenacity.retry(
-        retry=tenacity.retry_if_exception_type(PostgresFailed), stop=tenacity.stop_after_attempt(5),
-        wait=tenacity.wait_fixed(1), reraise=True,
+        retry=tenacity.retry_if_exception_type(PostgresFailed),
+        stop=tenacity.stop_after_attempt(5),
+        wait=tenacity.wait_fixed(1),
+        reraise=True,
     )
     def _run(self, who: Account, data: Path, bin_folder: Path) -> None:
         if self.process.pid is None:
@@ -94,10 +96,15 @@ class PostgresServer:
 
     def _launch(self, who: Account, data: Path, bin_folder: Path) -> None:
         options = [f"--{name}={value}" for name, value in (SETTINGS | {"port": self.port}).items()]
-        self.process.start(Command(
-            [str(bin_folder / "postgres"), "-D", str(data), *options],
-            log=self.log, folder=Path("/"), user=who.user, group=who.group,
-        ))
+        self.process.start(
+            Command(
+                [str(bin_folder / "postgres"), "-D", str(data), *options],
+                log=self.log,
+                folder=Path("/"),
+                user=who.user,
+                group=who.group,
+            )
+        )
 
     def _make(self, data: Path, bin_folder: Path, who: Account) -> None:
         """Make the data folder beside its place and move it there, so that an interrupted start leaves none half made."""
@@ -111,12 +118,29 @@ class PostgresServer:
         who.owns(password)
         done = subprocess.run(
             [
-                str(bin_folder / "initdb"), "-D", str(incoming / "data"), "-U", ADMIN, f"--pwfile={password}",
-                "--auth=scram-sha-256", "--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8",
-                "--locale=C", "--no-sync", "--no-instructions",
+                str(bin_folder / "initdb"),
+                "-D",
+                str(incoming / "data"),
+                "-U",
+                ADMIN,
+                f"--pwfile={password}",
+                "--auth=scram-sha-256",
+                "--encoding=UTF8",
+                "--locale-provider=builtin",
+                "--builtin-locale=C.UTF-8",
+                "--locale=C",
+                "--no-sync",
+                "--no-instructions",
             ],
-            user=who.user, group=who.group, extra_groups=None if who.user is None else [], cwd="/", umask=0o077,
-            env={"PATH": os.defpath, "TZ": "UTC"}, capture_output=True, text=True, check=False,
+            user=who.user,
+            group=who.group,
+            extra_groups=None if who.user is None else [],
+            cwd="/",
+            umask=0o077,
+            env={"PATH": os.defpath, "TZ": "UTC"},
+            capture_output=True,
+            text=True,
+            check=False,
         )
         if done.returncode:
             raise PostgresFailed(f"initdb failed: {done.stderr.strip()}")

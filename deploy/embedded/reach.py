@@ -51,9 +51,18 @@ def can_enter(who: Account, folder: Path) -> bool:
     if who.user is None:
         return True
     command = ["/bin/sh", "-c", 'cd "$1"', "sh", str(folder)]
-    return subprocess.run(
-        command, user=who.user, group=who.group, extra_groups=[], cwd="/", stderr=subprocess.DEVNULL, check=False,
-    ).returncode == 0
+    return (
+        subprocess.run(
+            command,
+            user=who.user,
+            group=who.group,
+            extra_groups=[],
+            cwd="/",
+            stderr=subprocess.DEVNULL,
+            check=False,
+        ).returncode
+        == 0
+    )
 
 
 def spare_folder(state: Path) -> Path:

@@ -97,9 +97,12 @@ class KafkaProvisioning:
     def apply(self) -> dict[str, int]:
         """Make what is missing. Returns how many users, topics and rights were made or taken away; all 0 when nothing was."""
         client = KafkaAdminClient(
-            bootstrap_servers=self.engines.bootstrap.split(","), security_protocol="SASL_PLAINTEXT",
-            sasl_mechanism="SCRAM-SHA-512", sasl_plain_username=self.engines.kafka_admin,
-            sasl_plain_password=self.engines.kafka_password, request_timeout_ms=REQUEST_MS,
+            bootstrap_servers=self.engines.bootstrap.split(","),
+            security_protocol="SASL_PLAINTEXT",
+            sasl_mechanism="SCRAM-SHA-512",
+            sasl_plain_username=self.engines.kafka_admin,
+            sasl_plain_password=self.engines.kafka_password,
+            request_timeout_ms=REQUEST_MS,
         )
         try:
             cluster = client.describe_cluster()
@@ -120,9 +123,12 @@ class KafkaProvisioning:
         marks = {user: hashlib.sha256(f"{cluster}:{user}:{text}".encode()).hexdigest() for user, text in passwords.items()}
         missing = [user for user in passwords if user not in existing or set_before.get(user) != marks[user]]
         if missing:
-            failed = client.alter_user_scram_credentials([
-                UserScramCredentialUpsertion(user, ScramMechanism.SCRAM_SHA_512, passwords[user], ITERATIONS) for user in missing
-            ])
+            failed = client.alter_user_scram_credentials(
+                [
+                    UserScramCredentialUpsertion(user, ScramMechanism.SCRAM_SHA_512, passwords[user], ITERATIONS)
+                    for user in missing
+                ]
+            )
             if wrong := {user: why for user, why in failed.items() if why}:
                 raise ProvisioningFailed(f"Kafka refuses users: {wrong}")
             private_file(self.memory, msgspec.json.encode(set_before | marks).decode())

@@ -121,7 +121,8 @@ class PostgresProvisioning:
         """A service's schema as declared. Its comment holds the declaration's digest, so that a second run has nothing to do."""
         schema = quoted(self.named(store.service))
         known = connection.execute(
-            text("SELECT obj_description(to_regnamespace(:schema), 'pg_namespace')"), {"schema": schema},
+            text("SELECT obj_description(to_regnamespace(:schema), 'pg_namespace')"),
+            {"schema": schema},
         ).scalar()
         if known == (digest := store.digest(connection.dialect)):
             return 0

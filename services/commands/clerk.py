@@ -4,7 +4,6 @@ import click
 
 from services.commands.common import acting_as, as_json, call, show
 
-
 CLOSE = click.Choice(["no_register_match", "not_a_person", "foreign_no_residence", "false_identity"])
 
 

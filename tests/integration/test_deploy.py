@@ -34,15 +34,18 @@ def test_the_second_provisioning_changes_nothing(system: System) -> None:
     assert set(system.prepare().values()) == {0}
 
 
-@pytest.mark.parametrize("statement", [
-    b"CREATE TABLE mine (a int)",
-    b"CREATE SCHEMA mine",
-    b"SELECT * FROM deploytest_intake.outbox",
-    b"SELECT * FROM pg_authid",
-    b"DELETE FROM deploytest_audit.log",
-    b"UPDATE deploytest_audit.log SET source = source",
-    b"ALTER ROLE deploytest_audit SUPERUSER",
-])
+@pytest.mark.parametrize(
+    "statement",
+    [
+        b"CREATE TABLE mine (a int)",
+        b"CREATE SCHEMA mine",
+        b"SELECT * FROM deploytest_intake.outbox",
+        b"SELECT * FROM pg_authid",
+        b"DELETE FROM deploytest_audit.log",
+        b"UPDATE deploytest_audit.log SET source = source",
+        b"ALTER ROLE deploytest_audit SUPERUSER",
+    ],
+)
 def test_a_service_may_use_its_own_tables_only(system: System, statement: bytes) -> None:
     with connect(system, "audit") as connection, pytest.raises(psycopg.Error) as refusal:
         connection.execute(statement)
@@ -57,14 +60,20 @@ def test_the_ledger_reader_reads_ledgers_and_nothing_else(system: System) -> Non
     assert refusal.value.sqlstate == DENIED
 
 
-@pytest.mark.parametrize(("principal", "reads", "writes"), [
-    ("delivery", [topics.RECORD], []),
-    ("screening", [], [topics.RECORD]),
-    ("municipality-101", [topics.municipal_notification("751")], []),
-    ("municipality-101", [], [topics.municipal_receipt("751")]),
-])
+@pytest.mark.parametrize(
+    ("principal", "reads", "writes"),
+    [
+        ("delivery", [topics.RECORD], []),
+        ("screening", [], [topics.RECORD]),
+        ("municipality-101", [topics.municipal_notification("751")], []),
+        ("municipality-101", [], [topics.municipal_receipt("751")]),
+    ],
+)
 def test_a_principal_that_lacks_a_right_is_told_which(
-    system: System, principal: str, reads: list[topics.Topic], writes: list[topics.Topic],
+    system: System,
+    principal: str,
+    reads: list[topics.Topic],
+    writes: list[topics.Topic],
 ) -> None:
     asking = broker.Broker(system.settings("cli"), principal)
     try:

@@ -50,7 +50,7 @@ class CustodyPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 
 
 class PersonLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, gc=False):
-    """Whole state of one person."""
+    """Whole state of one person. Tuples: most are empty and cost nothing, where millions of empty lists are collected again."""
 
     cpr: str
     current_cpr: str | None = None
@@ -60,9 +60,9 @@ class PersonLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     birth_date: date
     sex: Literal["F", "M"]
     protected: bool
-    addresses: list[AddressPart]
-    parents: list[ParentPart]
-    custody: list[CustodyPart]
+    addresses: tuple[AddressPart, ...]
+    parents: tuple[ParentPart, ...]
+    custody: tuple[CustodyPart, ...]
 
 
 class InstitutionLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, gc=False):

@@ -46,12 +46,18 @@ class Loader:
         self._institutions = institution_reader()
         self._ahead = ReadAhead(self._read_batch)
         self._judged: dict[str, tuple[str, int]] = {}
+        self._quiet: dict[str, str] | None = None
 
     def scan(self) -> None:
-        """Do what there is to do, for a stretch of time."""
+        """Do what there is to do, for a stretch of time; an inbox that has not changed since all was done asks nothing."""
+        listing = self.inbox.listing()
+        if listing == self._quiet:
+            return
         end = time.monotonic() + STRETCH_SECONDS
-        while self.step() and time.monotonic() < end:
-            pass
+        while self.step():
+            if time.monotonic() > end:
+                return
+        self._quiet = listing
 
     def step(self) -> bool:
         """Read one batch, end one file, or judge one delivery; whether there was anything to do."""

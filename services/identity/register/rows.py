@@ -15,8 +15,8 @@ STILL = "infinity"
 def person_rows(persons: Iterable[PersonLine]) -> str:
     """Rows of `person`."""
     return "".join(
-        f"{line.cpr}\t{line.current_cpr or NULL}\t{escaped(line.name)}\t{line.status}\t{line.status_since}\t{line.birth_date}"
-        f"\t{line.sex}\t{'t' if line.protected else 'f'}\n"
+        f"{line.cpr}\t{line.current_cpr or NULL}\t{escaped(line.name)}\t{line.status}\t{line.status_since.isoformat()}"
+        f"\t{line.birth_date.isoformat()}\t{line.sex}\t{'t' if line.protected else 'f'}\n"
         for line in persons
     )
 
@@ -25,7 +25,7 @@ def address_rows(persons: Iterable[PersonLine]) -> str:
     """Rows of `address`."""
     return "".join(
         f"{line.cpr}\t{place.municipality}\t{home(place) if place.house else NULL}\t{complete(place)}"
-        f"\t{place.since}\t{place.until or STILL}\n"
+        f"\t{place.since.isoformat()}\t{place.until.isoformat() if place.until else STILL}\n"
         for line in persons
         for place in line.addresses
     )
@@ -39,7 +39,8 @@ def parent_rows(persons: Iterable[PersonLine]) -> str:
 def custody_rows(persons: Iterable[PersonLine]) -> str:
     """Rows of `custody`."""
     return "".join(
-        f"{line.cpr}\t{holder.cpr}\t{holder.type}\t{holder.since}\t{holder.until or STILL}\n"
+        f"{line.cpr}\t{holder.cpr}\t{holder.type}"
+        f"\t{holder.since.isoformat()}\t{holder.until.isoformat() if holder.until else STILL}\n"
         for line in persons
         for holder in line.custody
     )
@@ -47,7 +48,7 @@ def custody_rows(persons: Iterable[PersonLine]) -> str:
 
 def identity_rows(pseudonyms: Mapping[str, UUID]) -> str:
     """Rows of `identity` for CPR numbers: kind, number, pseudonym."""
-    return "".join(f"CPR\t{cpr}\t{pseudonym}\n" for cpr, pseudonym in pseudonyms.items())
+    return "".join(f"CPR\t{cpr}\t{pseudonym.hex}\n" for cpr, pseudonym in pseudonyms.items())
 
 
 def institution_rows(places: Iterable[InstitutionLine]) -> str:
