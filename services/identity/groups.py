@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 
 from events import topics
 from events.alias import Alias
+from services.identity import plan
 from services.identity.domain.grouping import Member, Number, place
 from services.runtime.transaction import Transaction
 
@@ -100,11 +101,13 @@ _GIVE_OUT = f"""
 
 def lock_for_giving(transaction: Transaction) -> None:
     """Before reading what is then given out: no group changes until this transaction ends."""
+    plan.by_index(transaction)
     transaction.execute(_LOCK_GIVING)
 
 
 def lock_for_changing(transaction: Transaction) -> None:
     """Before changing groups: nothing is given out until this transaction ends."""
+    plan.by_index(transaction)
     transaction.execute(_LOCK_CHANGING)
 
 
@@ -158,6 +161,7 @@ def tell_touched(transaction: Transaction, correlation: str) -> int:
 
 def forget_touched(transaction: Transaction) -> list[UUID]:
     """The file is at its end; the pseudonyms of the numbers that it had touched."""
+    plan.by_index(transaction)
     pseudonyms = list(transaction.execute(_TOUCHED_PSEUDONYMS).scalars())
     transaction.execute("DELETE FROM touched")
     return pseudonyms

@@ -150,6 +150,7 @@ def test_counts_by_newest_state_and_again_after_a_restart(system: System) -> Non
     shown = []
     for _ in range(2):
         system.start_services(["monitoring"])
+        until(lambda: bool(counts(system)["caught_up"]))
         shown.append(counts(system))
         started = time.monotonic()
         assert system.stop_services(["monitoring"]) == []

@@ -5,6 +5,7 @@ from datetime import date
 from typing import NamedTuple
 from uuid import UUID
 
+from services.identity import plan
 from services.runtime.transaction import Transaction
 
 _PEOPLE = """
@@ -36,6 +37,7 @@ class Known(NamedTuple):
 
 def known(transaction: Transaction, pseudonyms: Iterable[UUID], day: date) -> dict[UUID, Known]:
     """Those of these pseudonyms that stand for somebody with a current line in the register."""
+    plan.by_index(transaction)
     rows = transaction.execute(_PEOPLE, {"pseudonyms": sorted(set(pseudonyms)), "day": day})
     return {row.pseudonym: Known(*row) for row in rows}
 

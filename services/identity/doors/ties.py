@@ -1,10 +1,10 @@
 """`/ties`: the children that are tied to these adults at a moment, on which bases, and how many were left out and why.
 
-In steps, each into a temporary table that is analysed: right after a load the planner knows nothing yet of the register's
-tables, and one big query then took a hundred times as long.
+In steps, each into a temporary table that is analysed, so that the next one is planned for what there is (see plan.py).
 """
 
 from events.http.identity import TiesAnswer, TiesRequest
+from services.identity import plan
 from services.identity.domain.ages import last_day_before, latest_birth_of_age
 from services.identity.domain.ties import Candidate, settle
 from services.identity.groups import give_out, lock_for_giving
@@ -35,6 +35,11 @@ _PLACES = """
         SELECT FROM institution i WHERE i.home IN (r.home, regexp_replace(r.home, '[^/]*/[^/]*$', '/'))) AS institution
     FROM registered r GROUP BY home
 """
+_HOUSEHOLD = """
+    SELECT l.adult, l.canonical, 'household' AS basis, r.cpr, true AS valid, l.complete AND r.complete AS complete,
+        places.institution, places.adults
+    FROM lives l JOIN registered r USING (home) JOIN places USING (home) WHERE r.birth_date > :born_by
+"""
 # A child has one line: that of its current number.
 _CANDIDATES = """
     SELECT found.adult, i.pseudonym AS child, found.basis, child.birth_date, child.status, found.valid, found.complete,
@@ -47,13 +52,12 @@ _CANDIDATES = """
         SELECT own.adult, own.canonical, 'custody', c.cpr, c.since <= :day AND :day < c.until, true, false, 0
         FROM own JOIN custody c ON c.holder = own.cpr
         UNION ALL
-        SELECT l.adult, l.canonical, 'household', r.cpr, true, l.complete AND r.complete, places.institution, places.adults
-        FROM lives l JOIN registered r USING (home) JOIN places USING (home) WHERE r.birth_date > :born_by
+        SELECT * FROM household
     ) AS found
     JOIN person child ON child.cpr = found.cpr AND child.current_cpr IS NULL
     JOIN identity i ON i.kind = 'CPR' AND i.number = found.cpr AND i.pseudonym <> found.canonical
 """
-_STEPS = {"own": _OWN, "lives": _LIVES, "registered": _REGISTERED, "places": _PLACES}
+_STEPS = {"own": _OWN, "lives": _LIVES, "registered": _REGISTERED, "places": _PLACES, "household": _HOUSEHOLD}
 
 
 def ties(transaction: Transaction, request: TiesRequest, actor: str) -> TiesAnswer:
@@ -82,6 +86,9 @@ def ties(transaction: Transaction, request: TiesRequest, actor: str) -> TiesAnsw
 
 def _candidates(transaction: Transaction, values: dict[str, object]) -> list[Candidate]:
     for name, query in _STEPS.items():
+        if query is _HOUSEHOLD:
+            plan.freely(transaction)
         transaction.execute(f"CREATE TEMPORARY TABLE {name} ON COMMIT DROP AS {query}", values)
         transaction.execute(f"ANALYZE {name}")
+    plan.by_index(transaction)
     return [Candidate(*row) for row in transaction.execute(_CANDIDATES, values)]

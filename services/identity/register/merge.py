@@ -10,14 +10,13 @@ from uuid import UUID, uuid4
 
 import psycopg
 
+from services.identity import plan
 from services.identity.domain.lines import InstitutionLine, PersonLine
 from services.identity.domain.manifest import Refused
 from services.identity.register import rows
 from services.runtime.errors import Transient
 from services.runtime.transaction import Transaction
 
-# Ten thousand look-ups by index beat reading a table of millions, which the planner cannot know of an array.
-_PLAN = "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL enable_seqscan = off"
 # One text instead of an array of ten thousand, which takes longer to send than to look up.
 _GIVEN = "ANY(string_to_array(:cprs, ' '))"
 _REGISTERED = f"SELECT cpr, current_cpr FROM person WHERE cpr = {_GIVEN}"
@@ -57,7 +56,7 @@ def merge(transaction: Transaction, persons: Mapping[str, PersonLine], *, at_onc
     New numbers get a pseudonym `at_once` where millions are new; else at the end of the file, where a new number can share that
     of the number which it replaces, wherever the two stand in the file.
     """
-    transaction.execute(_PLAN)
+    plan.by_index(transaction)
     before = _before(transaction, _given(persons))
     registered = {"cprs": _given(before.successors)}
     for statement in _FORGET if before.successors else ():
