@@ -41,8 +41,8 @@ def approve_catalogue(doors: Doors) -> str:
 
 
 def close_unidentifiable(doors: Doors, reason: str = "no_register_match") -> int:
-    """Close what waits under a number that no register will ever explain (ENR, UNR); how many were closed."""
-    waiting = [row for row in doors.get("clerk", "identity", "/waiting") if row["kind"] != "CPR"]
+    """Close whoever waits; how many were closed. A register line that comes later identifies them all the same."""
+    waiting = doors.get("clerk", "identity", "/waiting")
     for row in waiting:
         doors.post("clerk", "identity", f"/waiting/{row['pseudonym']}/close", {"reason": reason})
     return len(waiting)
