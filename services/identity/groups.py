@@ -26,7 +26,7 @@ _LOCK_GIVING = "LOCK TABLE pseudonym IN ROW EXCLUSIVE MODE"
 # A pseudonym is identified when its group's current number has a line in the register.
 KNOWN = """EXISTS (
     SELECT FROM identity k JOIN person p ON p.cpr = k.number AND p.current_cpr IS NULL
-    WHERE k.kind = 'CPR' AND k.pseudonym = {pseudonym})"""
+    WHERE k.pseudonym = {pseudonym})"""
 
 _MEMBERS = """
     WITH RECURSIVE member (kind, number) AS (

@@ -15,7 +15,7 @@ _PEOPLE = """
             ORDER BY a.since DESC LIMIT 1) AS municipality
     FROM unnest(CAST(:pseudonyms AS uuid[])) AS asked (pseudonym)
     LEFT JOIN pseudonym s ON s.pseudonym = asked.pseudonym
-    JOIN identity i ON i.pseudonym = coalesce(s.canonical, asked.pseudonym) AND i.kind = 'CPR'
+    JOIN identity i ON i.pseudonym = coalesce(s.canonical, asked.pseudonym)
     JOIN person p ON p.cpr = i.number AND p.current_cpr IS NULL
 """
 _CANONICAL = "SELECT pseudonym, canonical FROM pseudonym WHERE pseudonym = ANY(:pseudonyms)"

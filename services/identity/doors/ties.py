@@ -15,7 +15,7 @@ from services.runtime.transaction import Transaction
 _OWN = """
     SELECT adult, i.pseudonym AS canonical, i.number AS cpr
     FROM unnest(CAST(:adults AS uuid[])) AS given (adult) LEFT JOIN pseudonym s ON s.pseudonym = adult
-    JOIN identity i ON i.pseudonym = coalesce(s.canonical, adult) AND i.kind = 'CPR'
+    JOIN identity i ON i.pseudonym = coalesce(s.canonical, adult)
 """
 # Where those who are grown up are registered on the day.
 _LIVES = """
