@@ -6,10 +6,13 @@ Every wait is for a condition seen through a public door or the ledger, with a d
 import shutil
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+import httpx
 
 from services import ledger
 from services.runtime.clock import FileClock
@@ -105,9 +108,16 @@ class Drive:
         return found[0] if found else None
 
     def drafts_ready(self, label: str) -> bool:
-        """Whether every draft that the run led to is composed."""
+        """Whether every draft that the run led to is composed; monitoring's live counts move the bar meanwhile."""
+        self._show_live(f"{label}: letters composed", label, "drafts_waiting", "drafts_asked")
         account = self.ledger(label)
         return account is not None and not [each for each in account.open if each.startswith(BEFORE_REVIEW)]
+
+    def _show_live(self, what: str, label: str, part: str, whole: str) -> None:
+        """Report how far a stage is, by monitoring; nothing waits for a display that is away."""
+        with suppress(httpx.HTTPError):
+            counts = self.doors.get("operator", "monitoring", "/counts")["weeks"].get(label, {})
+            self.report(what, min(counts.get(part, 0) / max(counts.get(whole, 0), 1), 0.99))
 
     def run_of(self, label: str) -> str | None:
         """Status of a week's run."""
