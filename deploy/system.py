@@ -7,9 +7,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from deploy import addresses, guardian
 from deploy.embedded.java import Progress
@@ -18,6 +16,7 @@ from deploy.processes import Services
 from deploy.provision.kafka import KafkaProvisioning
 from deploy.provision.postgres import PostgresProvisioning
 from deploy.secrets import Secrets, private_file, private_folder
+from events import weeks
 from events.municipalities import MUNICIPALITIES
 from services.runtime.clock import FileClock
 from services.runtime.settings import SERVICES, Settings, load
@@ -32,13 +31,6 @@ FOLDERS = ("logs", "pids", "inbox", "inbox/police", "inbox/register", "keys")
 
 def silent(what: str, done: int, total: int) -> None:
     """Progress for nobody."""
-
-
-def week_start(week: str) -> datetime:
-    """Monday 00:00 in Copenhagen of an ISO week such as 2026-W38."""
-    year, number = week.split("-W")
-    monday = datetime.fromisocalendar(int(year), int(number), 1)
-    return monday.replace(tzinfo=ZoneInfo("Europe/Copenhagen"))
 
 
 class System:
@@ -92,7 +84,7 @@ class System:
         self._make_folders()
         self.secrets.make_all(self.municipalities, self.state / "keys")
         if not self.clock.path.exists():
-            self.clock.move(week_start(self.first_week))
+            self.clock.move(weeks.start(self.first_week))
         kafka = KafkaProvisioning(
             self.engines,
             self.secrets,

@@ -11,9 +11,9 @@ from events.case import Case, CaseDraft
 from events.evidence import EvidenceItem
 from events.http.identity import UnmaskAnswer, UnmaskedAdult, UnmaskedChild, UnmaskRequest
 from events.letter import Letter
+from events.weeks import COPENHAGEN
 from services.notification.domain.draft import Draft
 from services.notification.domain.letter import Material, Told, compose, to_name
-from services.runtime.clock import COPENHAGEN
 
 SPACE = UUID("6f0c7a3e-0d3b-4c58-9a53-0f5a3f1c2b77")
 NOW = datetime(2026, 9, 21, 9, 0, tzinfo=COPENHAGEN)

@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 import msgspec
 from msgspec.structs import replace
 
+from events import weeks
 from events.alias import Alias
 from events.candidate import Candidate
 from events.envelope import Envelope
@@ -23,7 +24,6 @@ from services.runtime.clock import FileClock
 from services.runtime.consumer import Subscription, apply
 from services.runtime.database import Store
 from services.runtime.events import Decoder, Event
-from services.screening.domain import weeks
 from services.screening.handlers import Handlers
 from services.screening.readiness import Plan
 from services.screening.runner import RunAnswer, Runner

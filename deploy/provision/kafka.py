@@ -29,7 +29,7 @@ from kafka.admin import (
 from deploy.engines import Engines
 from deploy.secrets import Secrets, kafka_principals, private_file
 from deploy.waiting import wait_until
-from events.topics import Topic, declared
+from events.topics import FOREVER, Topic, declared
 
 REQUEST_MS = 60_000
 """Making 220 topics takes seconds, and a busy machine has two cores."""
@@ -38,7 +38,6 @@ ITERATIONS = 4096
 """SCRAM's rounds: the passwords are 256 random bits, so more rounds protect nothing and slow down every log-in."""
 MOST_REPLICAS = 3
 """Copies of each topic where there are as many brokers: one may fail while another is being replaced."""
-FOREVER = -1
 
 
 class ProvisioningFailed(Exception):

@@ -14,10 +14,10 @@ from events.decision import Decision
 from events.delivery import Delivery
 from events.evidence import Evidence, EvidenceItem
 from events.run import Run
+from events.weeks import danish_date, label
 from services.deduplication import cases, queries
 from services.deduplication.domain.case import UnknownDraft, reconcile, with_ask, with_sending, with_verdict
 from services.deduplication.domain.facts import Ask, CaseState, Family, Sending, Verdict
-from services.runtime.clock import COPENHAGEN
 from services.runtime.errors import Poison
 from services.runtime.events import Event
 from services.runtime.transaction import Transaction
@@ -97,8 +97,7 @@ def on_run(transaction: Transaction, events: Sequence[Event[Run]]) -> None:
 
 def week_before(moment: datetime) -> str:
     """The ISO week that had last ended at a moment: its extracts are what arrives then."""
-    year, week, _ = (moment.astimezone(COPENHAGEN).date() - timedelta(weeks=1)).isocalendar()
-    return f"{year}-W{week:02}"
+    return label(danish_date(moment) - timedelta(weeks=1))
 
 
 def _ask(candidate: Candidate) -> Ask:

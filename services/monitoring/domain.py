@@ -6,10 +6,8 @@ aggregate two integers are kept, 120 bytes together; shares that are the same ar
 
 from collections import Counter
 from collections.abc import Callable
-from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import Any, NamedTuple
-from zoneinfo import ZoneInfo
 
 from events.alias import Alias
 from events.candidate import Candidate
@@ -20,8 +18,8 @@ from events.evidence import Evidence
 from events.extract import Extract
 from events.record import Record
 from events.run import Run
+from events.weeks import week_ending
 
-COPENHAGEN = ZoneInfo("Europe/Copenhagen")
 WEEK, MUNICIPALITY, PERSONS, EVIDENCE, EXTRACT, COVERS = "week", "municipality", "persons", "evidence", "extract", "covers"
 UNKNOWN = "unknown"
 """Stands for the municipality of a child that has none (yet)."""
@@ -36,12 +34,6 @@ class Cell(NamedTuple):
 
 
 Share = tuple[tuple[Cell, int], ...]
-
-
-def week_ending(at: datetime) -> str:
-    """ISO week that ends at a moment, such as 2026-W38, in Danish time."""
-    year, week, _ = (at.astimezone(COPENHAGEN) - timedelta(microseconds=1)).isocalendar()
-    return f"{year}-W{week:02}"
 
 
 def _record(record: Record) -> Share:

@@ -8,10 +8,11 @@ from uuid import UUID
 import msgspec
 
 from events.http.identity import UnmaskAnswer, UnmaskedAdult, UnmaskRequest
+from events.weeks import danish_date
 from services.notification import store
 from services.notification.deciding import AUTOMATIC, approve, audit, publish
 from services.notification.domain.draft import Draft, districts
-from services.notification.domain.letter import COPENHAGEN, Material, Told, compose, to_name
+from services.notification.domain.letter import Material, Told, compose, to_name
 from services.notification.handlers import Order
 from services.notification.rendering import bundle, digest
 from services.runtime.database import Store
@@ -77,7 +78,7 @@ def material(draft: Draft, told: Told, now: datetime, answer: UnmaskAnswer, aske
         draft=draft.asked,
         left_out=frozenset(each.evidence_id for each in draft.left_out),
         told=told,
-        dated=now.astimezone(COPENHAGEN).date(),
+        dated=danish_date(now),
         asked_at=draft.asked_at,
         child=answer.child,
         parents=answer.parents,

@@ -7,12 +7,10 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
-from zoneinfo import ZoneInfo
 
+from events.weeks import COPENHAGEN
 from services.runtime.errors import Fatal
 from services.runtime.settings import Settings
-
-COPENHAGEN = ZoneInfo("Europe/Copenhagen")
 
 
 class Clock(Protocol):

@@ -6,14 +6,13 @@ from datetime import time
 
 import httpx
 
-from events import topics
+from events import topics, weeks
 from events.http.identity import IdentityDoors, TiesAnswer, TiesRequest
 from services.runtime.client import Client
 from services.runtime.errors import Fatal, Transient, describe
 from services.runtime.service import Service
 from services.runtime.settings import Settings
 from services.screening import api, readiness
-from services.screening.domain import weeks
 from services.screening.handlers import Handlers
 from services.screening.readiness import Plan
 from services.screening.runner import Runner

@@ -4,10 +4,10 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import time
 
+from events import weeks
 from events.municipalities import DISTRICTS
 from events.topics import RECORD
 from services.runtime.transaction import Transaction
-from services.screening.domain import weeks
 from services.screening.shelf import Shelf
 
 RUN_AT = time(5)

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from events.record import Record
+from events.weeks import danish_date
 from services.runtime.events import Event
 from services.runtime.transaction import Transaction
 from services.screening import groups
 from services.screening.copying import copy, look_up_by_index, temporary
-from services.screening.domain.weeks import danish_date
 from services.screening.evidence import TOUCHED, refresh
 
 COLUMNS = {

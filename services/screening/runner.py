@@ -10,10 +10,10 @@ from uuid import UUID, uuid4
 
 import msgspec
 
+from events import weeks
 from services.runtime.database import Store
 from services.runtime.transaction import Transaction
 from services.screening import ending, queries, readiness
-from services.screening.domain import weeks
 from services.screening.readiness import Plan
 from services.screening.search import AskTies, Scope, search
 from services.screening.shelf import Shelf

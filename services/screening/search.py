@@ -13,6 +13,7 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import Row
 
+from events import weeks
 from events.candidate import Candidate, CandidateAdult
 from events.http.identity import ExcludedTie, Tie, TiesAnswer, TiesRequest
 from services.runtime.errors import Transient
@@ -20,7 +21,6 @@ from services.runtime.transaction import Transaction
 from services.screening import queries
 from services.screening.copying import copy, temporary
 from services.screening.domain import catalogue as rules
-from services.screening.domain import weeks
 from services.screening.domain.catalogue import Rule
 from services.screening.domain.verdicts import Verdict, children, verdicts
 from services.screening.evidence import item

@@ -15,6 +15,7 @@ from litestar.testing import TestClient
 
 from deploy.system import System
 from deploy.testing import Running
+from events import weeks
 from events.audit import AuditEntry
 from events.candidate import Candidate
 from events.run import Run
@@ -23,7 +24,6 @@ from services.runtime.database import Store
 from services.runtime.http import application, doors
 from services.runtime.settings import load
 from services.screening import api
-from services.screening.domain import weeks
 from services.screening.store import metadata
 from tests.screening_samples import W38, W39, W40, World, record, within
 

@@ -10,13 +10,13 @@ from msgspec.structs import replace
 
 from deploy.system import System
 from deploy.testing import Running
+from events import weeks
 from events.audit import AuditEntry
 from events.http.identity import ExcludedTie, Tie
 from events.run import Run
 from events.topics import AUDIT, CANDIDATE, RUN
 from services.runtime.database import Store
 from services.runtime.errors import Transient
-from services.screening.domain import weeks
 from services.screening.store import metadata
 from tests.screening_samples import DAY, W38, W39, W40, World, record, within
 

@@ -18,8 +18,8 @@ from deploy.embedded.kafka_settings import Node, server_properties
 from deploy.pids import Command, Process
 from deploy.provision.kafka import rights
 from deploy.secrets import Secrets, kafka_principals
-from deploy.system import week_start
 from events.topics import declared
+from events.weeks import start
 from services.runtime.credentials import Credentials
 
 CODES = ("101", "751")
@@ -124,5 +124,5 @@ def test_settings_become_the_image_s_variables() -> None:
 
 
 def test_a_week_starts_on_monday_in_copenhagen() -> None:
-    assert week_start("2026-W44").isoformat() == "2026-10-26T00:00:00+01:00"
-    assert week_start("2026-W38").isoformat() == "2026-09-14T00:00:00+02:00"
+    assert start("2026-W44").isoformat() == "2026-10-26T00:00:00+01:00"
+    assert start("2026-W38").isoformat() == "2026-09-14T00:00:00+02:00"

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from events.weeks import week_ending
 from services.intake.domain.line import HEADER, csv_values, json_values
-from services.intake.domain.moments import moment, week_ending
+from services.intake.domain.moments import moment
 from services.intake.domain.numbers import has_form, is_cpr
 from services.intake.domain.reasons import FAULTS, Fault
 from services.intake.domain.row import FIELDS, Row, RowParser

@@ -17,7 +17,8 @@ from events.delivery import Delivery, DeliveryState
 from events.extract import Extract, RowCounts
 from events.record import Record, Status
 from events.run import Run, RunCounts, RunStatus
-from services.monitoring.domain import EVIDENCE, PERSONS, Tally, rates, states, tables, week_ending
+from events.weeks import week_ending
+from services.monitoring.domain import EVIDENCE, PERSONS, Tally, rates, states, tables
 from services.monitoring.guard import BLOCKED_SECONDS, STOP_SECONDS, Guard
 from services.monitoring.progress import STALL_SECONDS, BeginAgain, Progress
 from services.runtime.service import EXIT_FATAL

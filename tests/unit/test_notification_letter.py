@@ -17,12 +17,12 @@ from events.evidence import EvidenceItem
 from events.http.identity import UnmaskAnswer, UnmaskedAdult
 from events.letter import EarlierLetter, Letter
 from events.record import Outcome, Role
+from events.weeks import COPENHAGEN
 from services.notification.domain import words
 from services.notification.domain.law import legal_basis
 from services.notification.domain.letter import Told, compose, to_name
 from services.notification.rendering import bundle, digest, environment
 from services.notification.work import material as material_of
-from services.runtime.clock import COPENHAGEN
 from tests.notification_samples import (
     CHILD,
     DISTURBANCE,

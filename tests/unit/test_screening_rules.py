@@ -13,10 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from events import weeks
 from events.candidate import CandidateAdult, FiredRule
 from events.http.identity import ExcludedTie, Tie
 from services.screening import schema
-from services.screening.domain import brakes, weeks
+from services.screening.domain import brakes
 from services.screening.domain import catalogue as rules
 from services.screening.domain.brakes import Tally
 from services.screening.domain.chains import Link, Piece, pieces, root, state

@@ -1,21 +1,16 @@
 """Days and ages by Danish civil time. Whoever is born on 29 February is a year older on 1 March of an ordinary year."""
 
 from datetime import date, datetime, timedelta
-from zoneinfo import ZoneInfo
 
-COPENHAGEN = ZoneInfo("Europe/Copenhagen")
+from events.weeks import danish_date
+
 OF_AGE = 18
 """Years: whoever is younger is a child (barnets lov § 2; myndighedsalder, værgemålsloven § 1)."""
 
 
-def local_day(moment: datetime) -> date:
-    """The Danish calendar day of a moment."""
-    return moment.astimezone(COPENHAGEN).date()
-
-
 def last_day_before(moment: datetime) -> date:
     """The Danish calendar day of the last instant before a moment: the Sunday, when asked about the end of a week."""
-    return local_day(moment - timedelta(microseconds=1))
+    return danish_date(moment - timedelta(microseconds=1))
 
 
 def age_years(born: date, on: date) -> int:

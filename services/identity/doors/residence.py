@@ -1,7 +1,8 @@
 """`/residence`: where these children live at a moment, and whether they may still be written about."""
 
 from events.http.identity import ChildResidence, ResidenceAnswer, ResidenceRequest
-from services.identity.domain.ages import OF_AGE, age_years, local_day
+from events.weeks import danish_date
+from services.identity.domain.ages import OF_AGE, age_years
 from services.identity.domain.residence import LIVES_HERE, standing
 from services.identity.doors.people import canonical, known
 from services.runtime.transaction import Transaction
@@ -9,7 +10,7 @@ from services.runtime.transaction import Transaction
 
 def residence(transaction: Transaction, request: ResidenceRequest, actor: str) -> ResidenceAnswer:
     """One entry per child asked for, in order; `unknown` where the register has no current line."""
-    day = local_day(request.at)
+    day = danish_date(request.at)
     people = known(transaction, request.children, day)
     who = canonical(transaction, request.children)
     answer = []

@@ -10,7 +10,7 @@ from uuid import UUID
 from litestar.exceptions import NotFoundException
 
 from events.http.identity import AdultRelation, UnmaskAnswer, UnmaskedAdult, UnmaskedChild, UnmaskRequest
-from services.identity.domain.ages import local_day
+from events.weeks import danish_date
 from services.identity.doors.people import Known, canonical, known
 from services.runtime.transaction import Transaction
 
@@ -33,7 +33,7 @@ PARENTS: tuple[AdultRelation, ...] = ("mother", "father")
 
 def unmask(transaction: Transaction, request: UnmaskRequest, actor: str) -> UnmaskAnswer:
     """Names as of now. Raises NotFoundException where the register knows the child or an adult no longer."""
-    day = local_day(transaction.now)
+    day = danish_date(transaction.now)
     people = known(transaction, [request.child, *request.adults], day)
     if missing := {request.child, *request.adults} - people.keys():
         raise NotFoundException(f"{len(missing)} of these pseudonyms stand for nobody whom the register knows now")

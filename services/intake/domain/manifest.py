@@ -11,7 +11,8 @@ from typing import Any, Literal, get_args
 import msgspec
 
 from events.municipalities import DISTRICTS
-from services.intake.domain.moments import moment, week_ending
+from events.weeks import week_ending
+from services.intake.domain.moments import moment
 from services.intake.domain.reasons import Refusal
 from services.intake.domain.row import MediaType
 

@@ -1,10 +1,8 @@
-"""Moments as extracts write them, and the ISO week that a moment ends."""
+"""Moments as extracts write them."""
 
 import re
-from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
+from datetime import datetime
 
-COPENHAGEN = ZoneInfo("Europe/Copenhagen")
 FIRST_YEAR, LAST_YEAR = 1900, 2199
 """Outside these a moment is a slip of the pen, and its conversions between zones may leave the calendar."""
 
@@ -19,9 +17,3 @@ def moment(value: object) -> datetime:
     if not FIRST_YEAR <= found.year <= LAST_YEAR:
         raise ValueError("not a moment of these centuries")
     return found
-
-
-def week_ending(moment: datetime) -> str:
-    """ISO week (such as 2026-W38) that `moment` ends or lies in, by Danish time: Monday 00:00 still ends the week before."""
-    last = (moment - timedelta(microseconds=1)).astimezone(COPENHAGEN).isocalendar()
-    return f"{last.year}-W{last.week:02d}"

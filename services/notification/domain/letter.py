@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from events.candidate import CandidateAdult
 from events.case import CaseDraft
@@ -27,11 +26,11 @@ from events.letter import (
     ParentsInformed,
     Statistics,
 )
+from events.weeks import danish_date
 from services.notification.domain import words
 from services.notification.domain.draft import districts, newest_district
 from services.notification.domain.law import legal_basis
 
-COPENHAGEN = ZoneInfo("Europe/Copenhagen")
 RELATION_ORDER = list(words.RELATIONS)
 
 
@@ -80,7 +79,7 @@ def compose(material: Material) -> Letter:
     new, changed, earlier = (material.kept(items) for items in (draft.new, draft.changed, draft.earlier))
     pairs = [_change(material, item) for item in changed]
     people = _Labels(material, [*new, *(before for before, _ in pairs), *earlier])
-    basis = legal_basis(material.asked_at.astimezone(COPENHAGEN).date())
+    basis = legal_basis(danish_date(material.asked_at))
     after = [item for _, item in pairs if item is not None]
     return Letter(
         schema=SCHEMA,
@@ -157,7 +156,7 @@ class _Labels:
         return self._fact(number, item, item.person)
 
     def _fact(self, number: int, item: EvidenceItem, person: UUID) -> Fact:
-        registered = item.registered_at.astimezone(COPENHAGEN).date()
+        registered = danish_date(item.registered_at)
         district = words.district_name(item.district)
         return Fact(
             number=number,

@@ -14,7 +14,7 @@ import msgspec
 import rfc8785
 
 from events.record import Outcome, Role
-from services.screening.domain.weeks import monday
+from events.weeks import monday
 
 Key = tuple[str, str]
 """(scheme, code)."""

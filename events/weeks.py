@@ -1,4 +1,4 @@
-"""ISO weeks in Danish time: Monday 00:00 to Monday 00:00 in Europe/Copenhagen, also where they have 167 or 169 hours."""
+"""ISO weeks and dates in Danish time; a week is Monday 00:00 to Monday 00:00, also where that is 167 or 169 hours."""
 
 import re
 from calendar import monthrange
@@ -22,6 +22,11 @@ def label(day: date) -> str:
     """The ISO week of a day, as text."""
     year, week, _ = day.isocalendar()
     return f"{year}-W{week:02d}"
+
+
+def week_ending(moment: datetime) -> str:
+    """The ISO week that a moment ends or lies in: Monday 00:00 still ends the week before."""
+    return label(danish_date(moment - timedelta(microseconds=1)))
 
 
 def local(day: date, at: time = time()) -> datetime:
