@@ -179,11 +179,6 @@ class System:
         """End one process at once, as a crash would."""
         self.services.process(name).kill()
 
-    def restart(self, name: str, wait: bool = True) -> None:
-        """Stop one service in order if it runs, and start it again."""
-        self.services.stop([name])
-        self.start_services([name], wait=wait)
-
     def start(self, progress: Progress = silent) -> None:
         """Everything: engines, provisioning, services."""
         self.start_engines(progress)

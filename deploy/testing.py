@@ -1,7 +1,7 @@
 """The engines that tests run against: those the environment names, else containers, else the embedded ones – and why.
 
-`choose()` is quick and says what and why (for pytest's header); `start()` starts them; `choose_engines()` does both. All three
-kinds run with log-in and rights. Whoever starts stops, with `Running.stop`.
+`choose()` is quick and says what and why (for pytest's header); `start()` starts them. All three kinds run with log-in and
+rights. Whoever starts stops, with `Running.stop`.
 """
 
 import os
@@ -84,9 +84,3 @@ def _embedded(choice: Choice) -> Running:
         return {path.name: path.read_text(encoding="utf-8", errors="replace") for path in (folder / "logs").iterdir()}
 
     return Running(choice, replace(engines, passing=True), stop, logs, servers)
-
-
-def choose_engines(environ: Mapping[str, str] = os.environ) -> tuple[Running, str]:
-    """Choose and start; the running engines and the reason."""
-    choice = choose(environ)
-    return start(choice), f"{choice.kind}: {choice.reason}"

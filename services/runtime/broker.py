@@ -100,14 +100,13 @@ class Broker:
             self.close()
             raise Transient(f"broker_unreachable ({type(error).__name__})") from None
 
-    def end_offset(self, place: TopicPartition) -> int:
-        """Offset after the last message of a partition. Raises Transient when the broker does not answer."""
-        return self.end_offsets([place])[place]
-
     def end_offsets(self, places: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
         """Offsets after the last messages of partitions. Raises Transient when the broker does not answer."""
+        asked = dict.fromkeys(places, OffsetSpec.LATEST)
+        if not asked:
+            return {}
         try:
-            found = self._client().list_partition_offsets(dict.fromkeys(places, OffsetSpec.LATEST))
+            found = self._client().list_partition_offsets(asked)
         except KafkaError as error:
             self.close()
             raise Transient(f"broker_unreachable ({type(error).__name__})") from None

@@ -15,8 +15,8 @@ TIMEOUT = httpx.Timeout(120, connect=3)
 class Client:
     """Typed calls to one service. Raises httpx errors; `errors.is_transient` says which are worth another try."""
 
-    def __init__(self, settings: Settings, service: str, principal: str | None = None) -> None:
-        token = settings.secret(f"http-{principal or settings.service}")
+    def __init__(self, settings: Settings, service: str) -> None:
+        token = settings.secret(f"http-{settings.service}")
         self._http = httpx.Client(
             base_url=settings.url(service),
             timeout=TIMEOUT,

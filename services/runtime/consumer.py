@@ -5,7 +5,6 @@ set aside. A message that kills the process is set aside after three starts, bec
 """
 
 import logging
-import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from threading import Event as Signal
@@ -32,8 +31,6 @@ MAX_STARTS = 3
 """How often handling of one message may begin without ending before it is set aside."""
 POLL_MS = 200
 """Longest wait for news; bounds how fast a stop is noticed."""
-CLUSTER_CHECK_SECONDS = 5.0
-"""How often the cluster id is asked for; another id means other offsets."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +77,6 @@ class Consumer:
             self._learn_topics(client)
             client.subscribe(list(self.subscriptions))
             watchdog = Watchdog(self.settings, self.store, self.broker, (each.topic for each in self.subscriptions.values()))
-            checked = time.monotonic()
             while not stop.is_set():
                 polled = client.poll(timeout_ms=POLL_MS)
                 before_seek = self._position(client)
@@ -89,12 +85,6 @@ class Consumer:
                         self._advance(partition, messages)
                 self.ready.set()
                 watchdog.look(self._cluster)
-                if time.monotonic() - checked > CLUSTER_CHECK_SECONDS:
-                    self._check_cluster()
-                    watchdog = Watchdog(
-                        self.settings, self.store, self.broker, (each.topic for each in self.subscriptions.values())
-                    )
-            checked = time.monotonic()
         finally:
             client.close(autocommit=False, timeout_ms=2_000)
 
@@ -103,10 +93,6 @@ class Consumer:
         for name in self.subscriptions:
             if not client.partitions_for_topic(name):
                 raise Transient(f"topic_unknown {self.subscriptions[name].topic.name}")
-
-    def _check_cluster(self) -> None:
-        if self.broker.cluster_id() != self._cluster:
-            raise Transient("another_cluster")
 
     def _position(self, client: KafkaConsumer) -> set[TopicPartition]:
         """Seek newly assigned partitions to our own offsets, forget those taken away; which were new (drop what they gave)."""
@@ -195,4 +181,4 @@ def apply(transaction: Transaction, subscription: Subscription, partition: int, 
     fresh = newer(transaction, topic, events) if subscription.versioned else list(events)
     if fresh:
         subscription.handler(transaction, fresh)
-    offsets.see(transaction, topic.name, partition, (event.position for event in events))
+    offsets.see(transaction, topic.name, partition, (event.position for event in events), stale=len(events) - len(fresh))

@@ -29,8 +29,8 @@ _KEY = "cluster = :cluster AND topic = :topic AND partition = :partition AND nex
 _ATTEMPT = f"UPDATE offsets SET attempts = attempts + 1 WHERE {_KEY}"
 _MOVE = f"UPDATE offsets SET next_offset = :next, attempts = 0 WHERE {_KEY}"
 _SEE = """
-    INSERT INTO received AS r (topic, partition, seen) VALUES (:topic, :partition, CAST(:seen AS int8multirange))
-    ON CONFLICT (topic, partition) DO UPDATE SET seen = r.seen + excluded.seen
+    INSERT INTO received AS r (topic, partition, seen, stale) VALUES (:topic, :partition, CAST(:seen AS int8multirange), :stale)
+    ON CONFLICT (topic, partition) DO UPDATE SET seen = r.seen + excluded.seen, stale = r.stale + excluded.stale
 """
 
 
@@ -62,10 +62,10 @@ def _conditional(transaction: Transaction, statement: str, place: Place, values:
         raise Transient("partition_taken_over")
 
 
-def see(transaction: Transaction, topic: str, partition: int, positions: Iterable[int]) -> None:
-    """Remember these positions as handled; order and repetition do not matter."""
+def see(transaction: Transaction, topic: str, partition: int, positions: Iterable[int], *, stale: int) -> None:
+    """Remember these positions as handled; order and repetition do not matter. `stale`: how many of them were no news."""
     if ranges := multirange(positions):
-        transaction.execute(_SEE, {"topic": topic, "partition": partition, "seen": ranges})
+        transaction.execute(_SEE, {"topic": topic, "partition": partition, "seen": ranges, "stale": stale})
 
 
 def multirange(positions: Iterable[int]) -> str:

@@ -7,7 +7,7 @@ versions make harmless. `municipality.*` is never repeated blindly; delivery is 
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from threading import Event as Signal
 
 from kafka import KafkaProducer
@@ -107,35 +107,25 @@ class Relay:
         cluster = self.broker.cluster_id()
         with self.store.transaction() as transaction:
             known = transaction.execute("SELECT EXISTS (SELECT FROM publication)").scalar_one()
-            ends = transaction.execute(_ENDS, {"cluster": cluster}).all()
-        lost = [place for place in ends if self._end(place.topic, place.partition) <= place.last]
+            acknowledged = {(row.topic, row.partition): row.last for row in transaction.execute(_ENDS, {"cluster": cluster})}
+        ends = self._ends(acknowledged)
+        lost = {place: ends[place] for place, last in acknowledged.items() if ends[place] <= last}
         if known and cluster != self.cluster or lost:
             self._rewind(cluster, lost)
         self.cluster, self._checked = cluster, time.monotonic()
 
-    def _end(self, topic: str, number: int) -> int:
-        place = broker.partition(self.settings, self._topic(topic), number)
-        return self.broker.end_offset(place)
+    def _ends(self, places: Iterable[tuple[str, int]]) -> dict[tuple[str, int], int]:
+        """The ends of these logs, in one question."""
+        asked = {broker.partition(self.settings, self.topics[topic], number): (topic, number) for topic, number in places}
+        return {asked[place]: end for place, end in self.broker.end_offsets(asked).items()}
 
-    def _topic(self, name: str) -> Topic:
-        return self.topics[name]
-
-    def _rewind(self, cluster: str, lost: Sequence["Row[tuple[str, int, int]]"]) -> None:
+    def _rewind(self, cluster: str, lost: Mapping[tuple[str, int], int]) -> None:
         repeatable = [name for name, topic in self.topics.items() if topic.republish]
         with self.store.transaction() as transaction:
             self.lease.confirm(transaction)
-            for place in lost:
-                end = self._end(place.topic, place.partition)
-                transaction.execute(
-                    _REWIND_TAIL,
-                    {
-                        "cluster": cluster,
-                        "topic": place.topic,
-                        "partition": place.partition,
-                        "end": end,
-                        "republish": self._topic(place.topic).republish,
-                    },
-                )
+            for (topic, number), end in lost.items():
+                place = {"cluster": cluster, "topic": topic, "partition": number}
+                transaction.execute(_REWIND_TAIL, {**place, "end": end, "republish": topic in repeatable})
             moved = transaction.execute(_REWIND_CLUSTER, {"topics": repeatable, "cluster": cluster}).rowcount
             forgotten = transaction.execute(_FORGET_CLUSTERS, {"cluster": cluster}).rowcount
         if lost or forgotten:
@@ -147,7 +137,7 @@ class Relay:
         values = {"topic": topic, "partition": number, "published": published, "limit": BATCH}
         with self.store.transaction() as transaction:
             rows = transaction.execute(_BATCH, values).all()
-        offset = self._send(self._topic(topic), number, rows)
+        offset = self._send(self.topics[topic], number, rows)
         with self.store.transaction() as transaction:
             self.lease.confirm(transaction)
             transaction.execute(_ACKNOWLEDGED, {**values, "last": rows[-1].position, "offset": offset, "cluster": self.cluster})

@@ -1,7 +1,8 @@
-"""Notices that nothing moves although there is something to read: kafka-python 3.0's rewrite still had stuck rebalances.
+"""Notices what a consumer's session cannot: that the cluster is another one, or that nothing moves although messages wait.
 
-Progress of *any* copy counts: the offsets in the database are compared with the ends of the logs. When neither has moved for a
-while and messages wait, the session is begun anew; that costs a rebalance and repeats nothing, because the offsets are our own.
+The latter because kafka-python 3.0's rewrite still had stuck rebalances. Progress of *any* copy counts: the offsets in the
+database are compared with the ends of the logs. When neither has moved for a while and messages wait, the session is begun
+anew; that costs a rebalance and repeats nothing, because the offsets are our own.
 """
 
 import time
@@ -14,8 +15,8 @@ from services.runtime.database import Store
 from services.runtime.errors import Transient
 from services.runtime.settings import Settings
 
-LOOK_SECONDS = 10.0
-"""How often offsets and ends are compared: one request to the broker, one query."""
+LOOK_SECONDS = 5.0
+"""How often it looks: two requests to the broker, one query."""
 PATIENCE_SECONDS = 60.0
 """Longer than any batch takes to handle, so that a copy at work is not mistaken for a stuck one."""
 
@@ -35,10 +36,12 @@ class Watchdog:
         self._since = self._looked = time.monotonic()
 
     def look(self, cluster_id: str) -> None:
-        """Compare, now and then. Raises Transient when messages wait and nobody has handled any for too long."""
+        """Look, now and then. Raises Transient for another cluster, or when messages wait and nobody has moved for too long."""
         if time.monotonic() - self._looked < LOOK_SECONDS:
             return
         self._looked = time.monotonic()
+        if self.cluster.cluster_id() != cluster_id:
+            raise Transient("another_cluster")
         waiting = self._behind(cluster_id)
         if not waiting or waiting != self._waiting:
             self._waiting, self._since = waiting, time.monotonic()
@@ -52,9 +55,5 @@ class Watchdog:
             query = "SELECT topic, partition, next_offset FROM offsets WHERE cluster = :cluster"
             rows = transaction.execute(query, {"cluster": cluster_id}).all()
         stands = {(row.topic, row.partition): row.next_offset for row in rows}
-        ends = self.cluster.end_offsets(self.places)
-        return {
-            self.places[place]: stands.get(self.places[place], 0)
-            for place, end in ends.items()
-            if end > stands.get(self.places[place], 0)
-        }
+        ends = {self.places[place]: end for place, end in self.cluster.end_offsets(self.places).items()}
+        return {place: stands.get(place, 0) for place, end in ends.items() if end > stands.get(place, 0)}

@@ -68,6 +68,8 @@ class CaseSystems:
         self._threads = [Thread(target=target, args=args, daemon=True) for target, args in targets]
 
     def __enter__(self) -> "CaseSystems":
+        taken_over = Doors(self.settings).get("operator", "delivery", "/deliveries", state="acknowledged")
+        self._answered = {UUID(row["message_id"]) for row in taken_over}
         for thread in self._threads:
             thread.start()
         return self
@@ -114,9 +116,11 @@ class CaseSystems:
     def _poll_once(self, doors: Doors, code: str, cursor: int) -> int:
         principal = f"municipality-{code}"
         page = doors.get(principal, "delivery", "/v1/notifications", after=cursor)
-        for message in page["messages"]:
-            for receipt in self._receipts(msgspec.convert(message, Notification)):
-                doors.post(principal, "delivery", "/v1/receipts", receipt)
+        for notification in msgspec.convert(page["messages"], list[Notification]):
+            if notification.message_id not in self._answered:
+                for receipt in self._receipts(notification):
+                    doors.post(principal, "delivery", "/v1/receipts", receipt)
+                self._answered.add(notification.message_id)
         return int(page["next"])
 
     def _listen(self, code: str) -> None:
@@ -131,8 +135,6 @@ class CaseSystems:
     def _session(self, code: str) -> None:
         """Read the topic from its beginning, answering what is not answered yet; a municipality's system is one process."""
         principal, topic = f"municipality-{code}", municipal_notification(code)
-        taken_over = Doors(self.settings).get("operator", "delivery", "/deliveries", state="acknowledged")
-        self._answered |= {UUID(row["message_id"]) for row in taken_over}
         consumer = broker.consumer(self.settings, principal)
         producer = broker.producer(self.settings, principal)
         try:

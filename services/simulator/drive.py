@@ -3,7 +3,6 @@
 Every wait is for a condition seen through a public door or the ledger, with a deadline that names what did not happen.
 """
 
-import shutil
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -166,10 +165,6 @@ class Drive:
             if not is_transient(error):
                 raise
             return False
-
-    def forget(self) -> None:
-        """Remove what was staged."""
-        shutil.rmtree(self.staging, ignore_errors=True)
 
 
 def _stem(manifest: str) -> str:

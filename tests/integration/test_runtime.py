@@ -18,7 +18,7 @@ from deploy.system import System
 from deploy.testing import Running
 from events import topics
 from events.extract import Extract, RowCounts
-from services.runtime import broker
+from services.runtime import broker, watchdog
 from services.runtime.broker import Broker
 from services.runtime.consumer import MAX_STARTS, Consumer, Subscription
 from services.runtime.database import Store
@@ -117,7 +117,9 @@ def test_each_fact_arrives_once_although_the_relay_publishes_everything_again(sy
     assert all(versions == [1] for versions in screening.applied.values())
     with screening.store.transaction() as transaction:
         seen = transaction.execute("SELECT CAST(seen AS text) FROM received").scalar_one()
+        stale = transaction.execute("SELECT stale FROM received").scalar_one()
     assert seen == "{[1,22)}", "every position was handled, and none twice in the count"
+    assert stale == 20, "what came again was no news"
 
 
 def test_a_message_that_cannot_be_handled_is_set_aside_and_can_be_redriven(system: System) -> None:
@@ -136,7 +138,7 @@ def test_a_message_that_cannot_be_handled_is_set_aside_and_can_be_redriven(syste
         until(lambda: set(screening.applied) == {"1461-00001", "1461-00003"})
 
     def redrive(transaction: Transaction, row: object) -> None:
-        screening.handle(transaction, [Decoder(topics.EXTRACT).decode(bytes(row.payload), None)])  # type: ignore[attr-defined]
+        screening.handle(transaction, [Decoder(topics.EXTRACT).decode(bytes(row.payload), None)])
 
     letters = DeadLetters(screening.store, redrive)
     (letter,) = letters.list()
@@ -194,6 +196,48 @@ def run_until(copy: Screening, done: Callable[[Counted], bool]) -> None:
     finally:
         stop.set()
         watcher.join()
+
+
+class Deaf(Consumer):
+    """Hears messages and handles none, like a client whose rebalance got stuck."""
+
+    def _advance(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watchdog, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(watchdog, "PATIENCE_SECONDS", 1.0)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_session_in_which_nothing_moves_although_messages_wait_is_begun_anew(system: System) -> None:
+    intake = open_store(system, "intake")
+    screening = Screening(system)
+    deaf = Deaf(system.settings("screening"), screening.store, [screening.subscription])
+    publish(intake, 1)
+    with threads(relay(system, intake).run), pytest.raises(Transient, match="no_progress"):
+        deaf._session(Signal())
+    with threads(screening.consumer.run):
+        until(lambda: "1461-00001" in screening.applied)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_who_has_handled_everything_waits_in_peace_and_notices_another_cluster(system: System) -> None:
+    intake = open_store(system, "intake")
+    screening = Screening(system)
+    publish(intake, 1)
+    with threads(relay(system, intake).run, screening.consumer.run):
+        until(lambda: "1461-00001" in screening.applied)
+    asked = Broker(system.settings("screening"))
+    dog = watchdog.Watchdog(system.settings("screening"), screening.store, asked, [topics.EXTRACT])
+    here, end = asked.cluster_id(), time.monotonic() + 1.5
+    while time.monotonic() < end:
+        dog.look(here)
+    with pytest.raises(Transient, match="another_cluster"):
+        dog.look("another")
+    asked.close()
 
 
 def test_work_is_tried_again_postponed_and_set_aside(system: System) -> None:

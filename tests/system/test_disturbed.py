@@ -92,7 +92,7 @@ def test_shuffled_split_doubled_and_killed_the_end_state_is_the_truth(running: R
             kill(chance.choice(["intake", "identity", "screening"]))
             Drive.deliver(town.drive, parts)
 
-        town.drive.deliver = lambda files: disturbed(list(files))  # type: ignore[method-assign]
+        town.drive.deliver = lambda files: disturbed(list(files))
         town.drive.history()
         for number in (1, 2, 3):
             label = town.drive.screen(number)

@@ -72,7 +72,7 @@ def test_an_acting_municipality_goes_before_delegation_and_register() -> None:
 
 @pytest.mark.parametrize("standing", ["dead", "emigrated", "disappeared", "annulled", "unknown"])
 def test_who_is_not_here_any_more_is_not_written_about(standing: str) -> None:
-    assert verdict(standing=standing) == Suppress(standing)  # type: ignore[arg-type]
+    assert verdict(standing=standing) == Suppress(standing)
 
 
 def test_who_has_turned_18_is_not_written_about() -> None:
