@@ -10,29 +10,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from deploy.system import System
 from deploy.testing import Running
 from events.record import Record
 from services.runtime.database import Store
 from services.screening.domain.chains import Link, pieces
-from services.screening.store import metadata
+from tests.integration.screening_desk import empty, opened
 from tests.screening_samples import W38, W39, World, record, within
 
 
 @pytest.fixture(scope="module")
 def shared(running: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    """One schema for the whole module: making one takes longer than most of these tests."""
-    system = System(tmp_path_factory.mktemp("screening"), "tscreeninga", ("101",), running.engines)
-    system.prepare()
-    store = Store(system.settings("screening"), system.clock)
-    yield store
-    store.close()
-
-
-def empty(store: Store) -> None:
-    with store.transaction() as transaction:
-        for table in metadata.sorted_tables:
-            transaction.execute(table.delete())
+    with opened(running, tmp_path_factory.mktemp("screening")) as store:
+        yield store
 
 
 @pytest.fixture

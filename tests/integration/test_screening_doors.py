@@ -13,7 +13,6 @@ import msgspec
 import pytest
 from litestar.testing import TestClient
 
-from deploy.system import System
 from deploy.testing import Running
 from events import weeks
 from events.audit import AuditEntry
@@ -25,6 +24,7 @@ from services.runtime.http import application, doors
 from services.runtime.settings import load
 from services.screening import api
 from services.screening.store import metadata
+from tests.integration.screening_desk import empty, opened
 from tests.screening_samples import W38, W39, W40, World, record, within
 
 HOUR = timedelta(hours=1)
@@ -33,20 +33,14 @@ TOKENS = {"operator": "operator", "approver": "approver", "auditor": "auditor", 
 
 @pytest.fixture(scope="module")
 def shared(running: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    """One schema for the whole module."""
-    system = System(tmp_path_factory.mktemp("screening"), "tscreeningc", ("101",), running.engines)
-    system.prepare()
-    store = Store(system.settings("screening"), system.clock)
-    yield store
-    store.close()
+    with opened(running, tmp_path_factory.mktemp("screening")) as store:
+        yield store
 
 
 @pytest.fixture
 def world(shared: Store) -> World:
     """An empty service in its first week; no catalogue is approved."""
-    with shared.transaction() as transaction:
-        for table in metadata.sorted_tables:
-            transaction.execute(table.delete())
+    empty(shared)
     world = World(shared)
     world.now(weeks.start(W38))
     return world

@@ -8,7 +8,6 @@ from uuid import UUID, uuid4
 import pytest
 from msgspec.structs import replace
 
-from deploy.system import System
 from deploy.testing import Running
 from events import weeks
 from events.audit import AuditEntry
@@ -17,7 +16,7 @@ from events.run import Run
 from events.topics import AUDIT, CANDIDATE, RUN
 from services.runtime.database import Store
 from services.runtime.errors import Transient
-from services.screening.store import metadata
+from tests.integration.screening_desk import empty, opened
 from tests.screening_samples import DAY, W38, W39, W40, World, record, within
 
 SECOND = timedelta(seconds=1)
@@ -25,20 +24,14 @@ SECOND = timedelta(seconds=1)
 
 @pytest.fixture(scope="module")
 def shared(running: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    """One schema for the whole module."""
-    system = System(tmp_path_factory.mktemp("screening"), "tscreeningb", ("101",), running.engines)
-    system.prepare()
-    store = Store(system.settings("screening"), system.clock)
-    yield store
-    store.close()
+    with opened(running, tmp_path_factory.mktemp("screening")) as store:
+        yield store
 
 
 @pytest.fixture
 def world(shared: Store) -> World:
     """An empty service with an approved catalogue, in its first week."""
-    with shared.transaction() as transaction:
-        for table in metadata.sorted_tables:
-            transaction.execute(table.delete())
+    empty(shared)
     world = World(shared)
     world.now(weeks.start(W38))
     world.approve()

@@ -14,7 +14,6 @@ from services.identity import plan
 from services.identity.domain.lines import InstitutionLine, PersonLine
 from services.identity.domain.manifest import Refused
 from services.identity.register import rows
-from services.runtime.errors import Transient
 from services.runtime.transaction import Transaction
 
 # One text instead of an array of ten thousand, which takes longer to send than to look up.
@@ -98,7 +97,7 @@ def _give_pseudonyms(transaction: Transaction, cprs: Collection[str]) -> dict[st
 
 
 def copy(transaction: Transaction, statement: LiteralString, text: str) -> None:
-    """COPY rows in text format. Raises Transient when the database went away, Refused when it does not take the rows.
+    """COPY rows in text format. Raises Refused when the database does not take the rows; that it went away is passed on.
 
     The driver's own errors do not pass through SQLAlchemy here, and their messages quote rows.
     """
@@ -107,8 +106,8 @@ def copy(transaction: Transaction, statement: LiteralString, text: str) -> None:
     try:
         with transaction.driver.cursor() as cursor, cursor.copy(statement) as stream:
             stream.write(text)
-    except psycopg.OperationalError as error:
-        raise Transient(f"copy_interrupted sqlstate={error.sqlstate}") from None
+    except psycopg.OperationalError:
+        raise  # the database went away: the runtime knows that it may come back
     except psycopg.Error as error:
         raise Refused("load_failed", error.sqlstate) from None
 
