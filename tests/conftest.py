@@ -10,6 +10,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from deploy.system import System
 from deploy.testing import Choice, Running, choose, start
@@ -18,6 +19,10 @@ from services.runtime.database import Store
 MUNICIPALITIES = ("101", "147", "461", "751", "787", "851")
 """Six municipalities in five districts: enough to cross every border, few enough to start fast."""
 _numbers = count(1)
+
+# A busy machine is no defect: nothing here fails because it took long.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 def pytest_configure(config: pytest.Config) -> None:
