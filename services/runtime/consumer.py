@@ -109,7 +109,7 @@ class Consumer:
             self._survived.add(partition)
             if place.attempts:
                 self._careful[partition] = place.next_offset + broker.POLL_RECORDS
-            client.seek(partition, place.next_offset)
+            broker.seek(client, partition, place.next_offset, place.epoch)
         return new
 
     def _topic(self, partition: TopicPartition) -> Topic:
@@ -145,11 +145,11 @@ class Consumer:
             self._one_by_one(subscription, place, batch, error)
 
     def _commit(self, place: offsets.Place, batch: list[ConsumerRecord], effects: Callable[[Transaction], None]) -> None:
-        following = batch[-1].offset + 1
+        following, epoch = batch[-1].offset + 1, batch[-1].leader_epoch
         with self.store.transaction() as transaction:
             effects(transaction)
-            offsets.move(transaction, place, following)
-        place.next_offset = following
+            offsets.move(transaction, place, following, epoch)
+        place.next_offset, place.epoch = following, epoch
 
     def _one_by_one(
         self, subscription: Subscription, place: offsets.Place, batch: list[ConsumerRecord], error: Exception
