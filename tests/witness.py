@@ -30,7 +30,7 @@ _RECORDS = "SELECT record_id, version FROM {ns}screening.record"
 _ONCE = {
     "run of week": "SELECT week FROM {ns}screening.run",
     "candidate": "SELECT run_id, child FROM {ns}screening.candidate",
-    "case of child": "SELECT child FROM {ns}deduplication.child_case",
+    "case of child": "SELECT child FROM {ns}deduplication.cases",
     "letter of draft": "SELECT draft_id, draft_version FROM {ns}delivery.delivery WHERE message_id IS NOT NULL",
     "message": "SELECT message_id FROM {ns}delivery.message",
     "record of row": "SELECT record_id FROM {ns}screening.record",

@@ -21,7 +21,7 @@ AGAIN = 60
 LIMIT_BYTES = 1_000_000
 """An oversized message: the broker takes batches up to 1 MiB."""
 KILL_SECONDS = 150.0
-"""A message that kills its reader is set aside after three starts; each takes a second, and a session's end when copies change."""
+"""It is set aside after three starts; each takes a second, and a session's end when another copy takes over."""
 
 KILLER = "message that kills"
 """One at a time: each takes down its readers several times."""
