@@ -29,7 +29,8 @@ class Place:
 
 _LOAD = """
     INSERT INTO offsets AS o (cluster, topic, partition, next_offset) VALUES (:cluster, :topic, :partition, 0)
-    ON CONFLICT (cluster, topic, partition) DO UPDATE SET next_offset = o.next_offset RETURNING next_offset, attempts, leader_epoch
+    ON CONFLICT (cluster, topic, partition) DO UPDATE SET next_offset = o.next_offset
+    RETURNING next_offset, attempts, leader_epoch
 """
 _KEY = "cluster = :cluster AND topic = :topic AND partition = :partition AND next_offset = :expected"
 _ATTEMPT = f"UPDATE offsets SET attempts = attempts + 1 WHERE {_KEY}"
@@ -58,7 +59,7 @@ def forgive(transaction: Transaction, place: Place) -> None:
 
 
 def move(transaction: Transaction, place: Place, next_offset: int, epoch: int) -> None:
-    """Move on (or back, in a log that lost its tail), in the transaction of the effects. Raises Transient when another copy did."""
+    """Move on (back in a log that lost its tail), in the transaction of the effects. Raises Transient when another copy did."""
     _conditional(transaction, _MOVE, place, {"next": next_offset, "epoch": epoch})
 
 

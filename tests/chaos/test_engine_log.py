@@ -10,7 +10,7 @@ from deploy.embedded.kafka import KafkaServer
 from deploy.system import System
 from deploy.testing import Choice, Running, embedded
 from tests.chaos.counting import Counting
-from tests.chaos.engine_log import lose_log, lose_tail
+from tests.chaos.engine_log import lose_tail
 
 _numbers = count(1)
 
