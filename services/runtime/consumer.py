@@ -14,7 +14,7 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.consumer.fetcher import ConsumerRecord
 
 from events.topics import Topic
-from services.runtime import broker, offsets
+from services.runtime import broker, offsets, points
 from services.runtime.database import Store
 from services.runtime.dead_letters import bury_message
 from services.runtime.errors import Poison, Transient, describe, is_transient, where
@@ -109,7 +109,7 @@ class Consumer:
             self._survived.add(partition)
             if place.attempts:
                 self._careful[partition] = place.next_offset + broker.POLL_RECORDS
-            client.seek(partition, place.next_offset)
+            broker.seek(client, partition, place.next_offset, place.epoch)
         return new
 
     def _topic(self, partition: TopicPartition) -> Topic:
@@ -145,11 +145,13 @@ class Consumer:
             self._one_by_one(subscription, place, batch, error)
 
     def _commit(self, place: offsets.Place, batch: list[ConsumerRecord], effects: Callable[[Transaction], None]) -> None:
-        following = batch[-1].offset + 1
+        following, epoch = batch[-1].offset + 1, batch[-1].leader_epoch
         with self.store.transaction() as transaction:
             effects(transaction)
-            offsets.move(transaction, place, following)
-        place.next_offset = following
+            offsets.move(transaction, place, following, epoch)
+            points.reach("before_commit")
+        points.reach("after_commit")
+        place.next_offset, place.epoch = following, epoch
 
     def _one_by_one(
         self, subscription: Subscription, place: offsets.Place, batch: list[ConsumerRecord], error: Exception
@@ -165,6 +167,7 @@ class Consumer:
     ) -> None:
         events = []
         for message in batch:
+            points.read(message.value)
             try:
                 events.append(subscription.decoder.decode(message.value, message.key))
             except (Poison, ValueError) as error:  # msgspec's errors are ValueErrors
@@ -179,6 +182,7 @@ def apply(transaction: Transaction, subscription: Subscription, partition: int, 
         return
     topic = subscription.topic
     fresh = newer(transaction, topic, events) if subscription.versioned else list(events)
+    points.reach("in_batch")
     if fresh:
         subscription.handler(transaction, fresh)
     offsets.see(transaction, topic.name, partition, (event.position for event in events), stale=len(events) - len(fresh))

@@ -15,7 +15,7 @@ from sqlalchemy import Row
 
 from events import topics
 from events.topics import Topic
-from services.runtime import broker
+from services.runtime import broker, points
 from services.runtime.database import Store
 from services.runtime.errors import describe, is_transient
 from services.runtime.lease import Lease
@@ -138,6 +138,7 @@ class Relay:
         with self.store.transaction() as transaction:
             rows = transaction.execute(_BATCH, values).all()
         offset = self._send(self.topics[topic], number, rows)
+        points.reach("sent")
         with self.store.transaction() as transaction:
             self.lease.confirm(transaction)
             transaction.execute(_ACKNOWLEDGED, {**values, "last": rows[-1].position, "offset": offset, "cluster": self.cluster})
@@ -147,6 +148,7 @@ class Relay:
             self._producer = broker.producer(self.settings)
         name = self.settings.kafka_name(topic.name)
         futures = [self._producer.send(name, row.payload, row.key.encode(), partition=number) for row in rows]
+        points.reach("sending")
         self._producer.flush(timeout=30)
         return max(int(future.get(timeout=30).offset) for future in futures)
 

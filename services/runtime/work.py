@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Event as Signal
 
+from services.runtime import points
 from services.runtime.database import Store
 from services.runtime.dead_letters import bury_work
 from services.runtime.errors import describe, is_transient, where
@@ -107,6 +108,7 @@ class Worker:
         if item.crashes >= MAX_CRASHES:
             self._bury(item, "killed_process")
             return True
+        points.reach("claimed")
         try:
             self._finish(item, self.doers[item.kind](item))
         except Superseded:
@@ -126,6 +128,8 @@ class Worker:
         with self.store.transaction() as transaction:
             self._remove(transaction, item)
             effects(transaction)
+            points.reach("work_before_commit")
+        points.reach("work_after_commit")
 
     def _remove(self, transaction: Transaction, item: WorkItem) -> None:
         values = {"id": item.id, "revision": item.revision, "attempts": item.attempts}
