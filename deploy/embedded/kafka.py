@@ -13,11 +13,13 @@ from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaError
 
 from deploy.addresses import HOST, is_free
+from deploy.certificates import Certificates
 from deploy.embedded.java import Progress, class_path, java
 from deploy.embedded.kafka_settings import Node, log_configuration, server_properties
 from deploy.pids import Command, Process
 from deploy.secrets import private_file
 from deploy.waiting import DeadlinePassed, wait_until
+from services.runtime.tls import Tls
 
 HEAP_MB = 384
 """Measured: 320-370 MB resident under the demo's load."""
@@ -35,11 +37,19 @@ class KafkaFailed(Exception):
 class KafkaServer:
     """Kafka of one state folder: settings and data in `$STATE/kafka`, log in `$STATE/logs/kafka.log`."""
 
-    def __init__(self, state: Path, client_port: int, controller_port: int, admin: str, controller: str) -> None:
+    def __init__(
+        self,
+        state: Path,
+        client_port: int,
+        controller_port: int,
+        admin: str,
+        controller: str,
+        tls: Certificates | None = None,
+    ) -> None:
         self.folder = state / "kafka"
         self.formatted = self.folder / "formatted"
         self.logs = state / "logs"
-        self.node = Node(client_port, controller_port, self.folder / "data", admin, controller)
+        self.node = Node(client_port, controller_port, self.folder / "data", admin, controller, tls)
         self.process = Process(state / "pids", "kafka")
 
     @property
@@ -60,6 +70,8 @@ class KafkaServer:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.logs.mkdir(mode=0o700, parents=True, exist_ok=True)
         private_file(self.folder / "server.properties", server_properties(self.node))
+        if self.node.tls is not None:
+            self.node.tls.keystore("kafka")
         private_file(self.folder / "log4j2.xml", log_configuration(self.logs / "kafka.log"))
         if not self.formatted.exists():
             self._format(jars)
@@ -111,7 +123,9 @@ class KafkaServer:
 
     def serves(self) -> bool:
         """Whether a fresh client can log in and sees a broker that is not fenced."""
-        return not is_free(self.node.client_port) and serves(self.bootstrap, "admin", self.node.admin_password)
+        return not is_free(self.node.client_port) and serves(
+            self.bootstrap, "admin", self.node.admin_password, self.node.authority
+        )
 
     def stop(self) -> bool:
         """Orderly stop; True unless it had to be killed."""
@@ -129,12 +143,12 @@ def _cluster_id() -> str:
     return text
 
 
-def serves(bootstrap: str, user: str, password: str, protocol: str = "SASL_PLAINTEXT") -> bool:
+def serves(bootstrap: str, user: str, password: str, authority: Path | None = None) -> bool:
     """Whether a Kafka cluster answers a fresh client of this user, with at least one live broker."""
     try:
         client = KafkaAdminClient(
             bootstrap_servers=bootstrap,
-            security_protocol=protocol,
+            **Tls(authority is not None, authority).kafka_options(),
             sasl_mechanism="SCRAM-SHA-512",
             sasl_plain_username=user,
             sasl_plain_password=password,
