@@ -37,7 +37,8 @@ def state_folder() -> Path:
 def system() -> System:
     """The system of the state folder, on the engines that the environment names or on its own."""
     codes = [code for code in os.environ.get("SOCIALSOG_MUNICIPALITIES", "").split(",") if code]
-    return System(state_folder(), os.environ.get("SOCIALSOG_NAMESPACE", ""), codes or None, given(), brokers=brokers())
+    namespace = os.environ.get("SOCIALSOG_NAMESPACE", "")
+    return System(state_folder(), namespace, codes or None, given(), brokers=brokers(), encrypted=encrypted())
 
 
 def brokers() -> int | None:
@@ -46,6 +47,11 @@ def brokers() -> int | None:
     if text and text not in map(str, SIZES):
         raise click.ClickException(f"BROKERS={text}: one of {', '.join(map(str, SIZES))} is possible")
     return int(text) if text else None
+
+
+def encrypted() -> bool:
+    """`SOCIALSOG_TLS=on`: make certificates, and encrypt every connection from then on."""
+    return os.environ.get("SOCIALSOG_TLS", "off") == "on"
 
 
 @contextmanager
@@ -110,7 +116,7 @@ def start() -> None:
 def print_addresses(found: System) -> None:
     """Where everything listens."""
     engines = found.engines
-    rows = [("Kafka", f"{engines.bootstrap} (SASL_PLAINTEXT, SCRAM-SHA-512)"), ("PostgreSQL", engines.database_url)]
+    rows = [("Kafka", f"{engines.bootstrap} ({engines.tls.kafka_protocol}, SCRAM-SHA-512)"), ("PostgreSQL", engines.database_url)]
     rows += [(name, found.http(name)) for name in SERVICES]
     rows += [("secrets", str(found.secrets.folder)), ("logs", str(found.state / "logs"))]
     for name, where in rows:

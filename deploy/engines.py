@@ -9,12 +9,15 @@ from urllib.parse import urlsplit, urlunsplit
 
 from deploy import addresses
 from deploy.addresses import Addresses
+from deploy.certificates import Certificates
 from deploy.embedded import cluster
 from deploy.embedded.cluster import KafkaCluster
 from deploy.embedded.java import Progress
 from deploy.embedded.postgres import PostgresServer
 from deploy.pids import Process
 from deploy.secrets import Secrets
+from services.runtime import tls
+from services.runtime.tls import Tls, database_options
 
 DATABASE = "socialsog"
 
@@ -32,12 +35,14 @@ class Engines:
     admin_url: str = field(repr=False)
     database: str = DATABASE
     passing: bool = False
+    tls: Tls = Tls()
 
     @property
     def database_url(self) -> str:
         """Where services find the database; no log-in in it."""
         parts = urlsplit(self.admin_url)
-        return f"postgresql://{parts.hostname}:{parts.port or 5432}/{self.database}"
+        options = database_options(parts.query)
+        return f"postgresql://{parts.hostname}:{parts.port or 5432}/{self.database}{f'?{options}' if options else ''}"
 
     def admin_of(self, database: str) -> str:
         """The administrator's URL of another database on the same server."""
@@ -58,6 +63,7 @@ def given(environ: Mapping[str, str] = os.environ) -> Engines | None:
         environ.get("KAFKA_ADMIN_PASSWORD", ""),
         url,
         name if name not in ("", "postgres") else DATABASE,
+        tls=tls.load(environ),
     )
 
 
@@ -65,14 +71,23 @@ class EmbeddedEngines:
     """Kafka and PostgreSQL of one state folder. Ports are chosen at `start`; all servers start side by side.
 
     `brokers`: how many Kafka nodes (1 or 3); as the folder remembers, else one, unless given. `advertised_port`: the port of a
-    proxy before Kafka, which clients are told in its place (tests).
+    proxy before Kafka, which clients are told in its place (tests). `encrypted`: make certificates at the first start.
     """
 
-    def __init__(self, state: Path, brokers: int | None = None, advertised_port: int | None = None) -> None:
+    def __init__(
+        self, state: Path, brokers: int | None = None, advertised_port: int | None = None, encrypted: bool = False
+    ) -> None:
         self.state = state.resolve()
         self.brokers = brokers
         self.advertised_port = advertised_port
+        self.encrypted = encrypted
         self.secrets = Secrets(self.state / "secrets")
+        self.certificates = Certificates(self.secrets.folder)
+
+    @property
+    def tls(self) -> Certificates | None:
+        """Certificates, where there are any: a system that was once started encrypted stays so."""
+        return self.certificates if self.certificates.exist else None
 
     @property
     def names(self) -> list[str]:
@@ -96,17 +111,24 @@ class EmbeddedEngines:
     def kafka(self) -> KafkaCluster:
         """Kafka, of one node or three, running or not."""
         admin, controller = self.secrets.read("kafka-admin"), self.secrets.read("kafka-controller")
-        return cluster.build(self.state, self.addresses, admin, controller, self.advertised_port)
+        return cluster.build(self.state, self.addresses, admin, controller, self.advertised_port, self.tls)
 
     @property
     def postgres(self) -> PostgresServer:
         """The PostgreSQL server, running or not."""
-        return PostgresServer(self.state, self.addresses.postgres, self.secrets.read("postgres-admin"))
+        return PostgresServer(self.state, self.addresses.postgres, self.secrets.read("postgres-admin"), self.tls)
 
     @property
     def engines(self) -> Engines:
         """What provisioning and services need to know of them."""
-        return Engines(self.kafka.bootstrap, "admin", self.secrets.read("kafka-admin"), self.postgres.url())
+        trusted = self.tls.trusted if self.tls else None
+        return Engines(
+            self.kafka.bootstrap,
+            "admin",
+            self.secrets.read("kafka-admin"),
+            self.postgres.url(),
+            tls=Tls(trusted is not None, trusted),
+        )
 
     def start(self, progress: Progress = lambda what, done, total: None, first: Addresses | None = None) -> Engines:
         """Start what does not run yet and wait until all serve. `first`: where to look for ports the first time.
@@ -115,6 +137,8 @@ class EmbeddedEngines:
         """
         self.state.mkdir(mode=0o711, parents=True, exist_ok=True)
         self.secrets.make_engines()
+        if self.encrypted or self.tls:
+            self.certificates.make()
         addresses.choose(self.state, self.running, first, self.brokers)
         with ThreadPoolExecutor(2) as pool:
             for server in [pool.submit(self.postgres.start), pool.submit(self.kafka.start, progress)]:

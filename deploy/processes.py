@@ -1,8 +1,9 @@
 """The services as processes: each started by itself, waited for, stopped in order, known again by later commands."""
 
 import signal
+import ssl
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import httpx
@@ -26,7 +27,8 @@ class ServiceFailed(Exception):
 class Services:
     """The service processes of one state folder; logs in `$STATE/logs/<name>.log`."""
 
-    def __init__(self, state: Path, python: str) -> None:
+    def __init__(self, state: Path, python: str, trust: Callable[[], ssl.SSLContext | bool] = lambda: True) -> None:
+        self.trust = trust
         self.pids = state / "pids"
         self.logs = state / "logs"
         self.python = python
@@ -48,14 +50,14 @@ class Services:
         progress: Progress = lambda what, done, total: None,
     ) -> None:
         """Wait until each of these (name -> URL) says that it is ready. Raises ServiceFailed."""
-        deadline, waiting = time.monotonic() + seconds, dict(doors)
+        deadline, waiting, trust = time.monotonic() + seconds, dict(doors), self.trust()
         while waiting:
-            for name in [name for name, url in waiting.items() if is_ready(url)]:
+            for name in [name for name, url in waiting.items() if is_ready(url, trust)]:
                 del waiting[name]
                 progress(f"{name} ready", len(doors) - len(waiting), len(doors))
             self._refuse_dead(waiting)
             if waiting and time.monotonic() > deadline:
-                reasons = "; ".join(f"{name} ({why_not(url)})" for name, url in waiting.items())
+                reasons = "; ".join(f"{name} ({why_not(url, trust)})" for name, url in waiting.items())
                 raise ServiceFailed(f"not ready in time: {reasons}")
             pause()
 
@@ -76,18 +78,18 @@ class Services:
         return [each.name for each in processes if not each.stop(seconds=max(0.1, deadline - time.monotonic()))]
 
 
-def is_ready(url: str) -> bool:
+def is_ready(url: str, trust: ssl.SSLContext | bool = True) -> bool:
     """Whether the service at this URL says that it is ready."""
     try:
-        return httpx.get(f"{url}/ready", timeout=PROBE_SECONDS, trust_env=False).status_code == 200
+        return httpx.get(f"{url}/ready", timeout=PROBE_SECONDS, trust_env=False, verify=trust).status_code == 200
     except httpx.TransportError:
         return False
 
 
-def why_not(url: str) -> str:
+def why_not(url: str, trust: ssl.SSLContext | bool = True) -> str:
     """What a service that is not ready says it waits for."""
     try:
-        return str(httpx.get(f"{url}/ready", timeout=PROBE_SECONDS, trust_env=False).text)
+        return str(httpx.get(f"{url}/ready", timeout=PROBE_SECONDS, trust_env=False, verify=trust).text)
     except httpx.TransportError as error:
         return f"no answer at {url}: {type(error).__name__}"
 

@@ -48,17 +48,18 @@ class System:
         first_week: str = FIRST_WEEK,
         settings: Mapping[str, str] | None = None,
         brokers: int | None = None,
+        encrypted: bool = False,
     ) -> None:
         self.state = state.resolve()
         self.namespace = namespace
         self.municipalities = tuple(municipalities or (each.code for each in MUNICIPALITIES))
         self.first_week = first_week
         self.extra = dict(settings or {})
-        self.embedded = EmbeddedEngines(self.state, brokers)
+        self.embedded = EmbeddedEngines(self.state, brokers, encrypted=encrypted)
         self._given = engines
         self._guarded = False
         self.secrets = Secrets(self.state / "secrets")
-        self.services = Services(self.state, sys.executable)
+        self.services = Services(self.state, sys.executable, lambda: self.settings("cli").tls.http_trust())
 
     @property
     def engines(self) -> Engines:
@@ -87,6 +88,8 @@ class System:
         """Secrets, clock, and everything in Kafka and PostgreSQL. Returns what was made; only zeros the second time."""
         self._make_folders()
         self.secrets.make_all(self.municipalities, self.state / "keys")
+        if self.embedded.encrypted or self.embedded.tls:
+            self.embedded.certificates.make()
         if not self.clock.path.exists():
             self.clock.move(weeks.start(self.first_week))
         kafka = KafkaProvisioning(
@@ -123,12 +126,28 @@ class System:
             "SOCIALSOG_AUTOMATIC_RELEASE": os.environ.get("SOCIALSOG_AUTOMATIC_RELEASE", "off"),
             "KAFKA_BOOTSTRAP_SERVERS": self.engines.bootstrap,
             "DATABASE_URL": self.engines.database_url,
+            **self._encryption(),
         } | self.extra
+
+    def _encryption(self) -> dict[str, str]:
+        """What clients must know where connections are encrypted."""
+        kafka, own = self.engines.tls, self.embedded.tls
+        variables = {"KAFKA_SECURITY_PROTOCOL": kafka.kafka_protocol}
+        if kafka.kafka_ca:
+            variables["SOCIALSOG_KAFKA_CA"] = str(kafka.kafka_ca)
+        return variables | ({"SOCIALSOG_HTTP_CA": str(own.trusted)} if own else {})
+
+    def _certificate(self, name: str) -> dict[str, str]:
+        """What a service shows at its own doors."""
+        tls = self.embedded.tls
+        if tls is None or name not in SERVICES:
+            return {}
+        return {"SOCIALSOG_HTTP_CERTIFICATE": str(tls.certificate(name)), "SOCIALSOG_HTTP_KEY": str(tls.key(name))}
 
     def environment(self, name: str) -> dict[str, str]:
         """Whole environment of one process of this system (any service, or `cli`)."""
         inherited = {key: value for key, value in os.environ.items() if key not in SECRET_VARIABLES}
-        return inherited | {"PYTHONUNBUFFERED": "1", "SOCIALSOG_SERVICE": name} | self.variables()
+        return inherited | {"PYTHONUNBUFFERED": "1", "SOCIALSOG_SERVICE": name} | self._certificate(name) | self.variables()
 
     def settings(self, name: str) -> Settings:
         """The same as the settings that the process reads from it."""

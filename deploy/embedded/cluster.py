@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from deploy.addresses import Addresses
+from deploy.certificates import Certificates
 from deploy.embedded.java import Progress, class_path
 from deploy.embedded.kafka import KafkaServer, new_cluster_id
 from deploy.embedded.kafka_settings import Node
@@ -52,16 +53,18 @@ class KafkaCluster:
             node.kill()
 
 
-def build(state: Path, ports: Addresses, admin: str, controller: str, advertised_port: int | None = None) -> KafkaCluster:
+def build(
+    state: Path,
+    ports: Addresses,
+    admin: str,
+    controller: str,
+    advertised_port: int | None = None,
+    tls: Certificates | None = None,
+) -> KafkaCluster:
     """The cluster of a state folder, running or not. `advertised_port`: of a proxy before a single node."""
     controllers = tuple(port for _, port in ports.of_brokers())
-    return KafkaCluster(
-        [
-            KafkaServer(
-                state,
-                Node(client, own, state / name / "data", admin, controller, number, controllers, advertised_port),
-                name,
-            )
-            for number, (name, (client, own)) in enumerate(zip(names(ports.brokers), ports.of_brokers(), strict=True), 1)
-        ]
-    )
+    nodes = [
+        Node(client, own, state / name / "data", admin, controller, number, controllers, advertised_port, tls)
+        for number, (name, (client, own)) in enumerate(zip(names(ports.brokers), ports.of_brokers(), strict=True), 1)
+    ]
+    return KafkaCluster([KafkaServer(state, node, node.data.parent.name) for node in nodes])

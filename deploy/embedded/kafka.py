@@ -13,11 +13,13 @@ from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaError
 
 from deploy.addresses import HOST, is_free
+from deploy.certificates import Certificates
 from deploy.embedded.java import Progress, class_path, java
 from deploy.embedded.kafka_settings import Node, log_configuration, server_properties
 from deploy.pids import Command, Process
 from deploy.secrets import private_file
 from deploy.waiting import DeadlinePassed, wait_until
+from services.runtime.tls import Tls
 
 HEAP_MB = 384
 """Measured: 320-370 MB resident under the demo's load."""
@@ -73,6 +75,8 @@ class KafkaServer:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.logs.mkdir(mode=0o700, parents=True, exist_ok=True)
         private_file(self.folder / "server.properties", server_properties(self.node))
+        if self.node.tls is not None:
+            self.node.tls.keystore("kafka")
         private_file(self.folder / "log4j2.xml", log_configuration(self.log))
         if not self.formatted.exists():
             self._format(jars, cluster_id)
@@ -127,7 +131,7 @@ class KafkaServer:
         """Whether a fresh client can log in and sees a broker that is not fenced."""
         if is_free(self.node.client_port):
             return False
-        return serves(self.bootstrap, "admin", self.node.admin_password, number=self.node.number)
+        return serves(self.bootstrap, "admin", self.node.admin_password, self.node.authority, self.node.number)
 
     def stop(self) -> bool:
         """Orderly stop; True unless it had to be killed."""
@@ -145,12 +149,12 @@ def new_cluster_id() -> str:
     return text
 
 
-def serves(bootstrap: str, user: str, password: str, protocol: str = "SASL_PLAINTEXT", number: int | None = None) -> bool:
+def serves(bootstrap: str, user: str, password: str, authority: Path | None = None, number: int | None = None) -> bool:
     """Whether a Kafka cluster answers a fresh client of this user, and this broker (any unless given) lives: is not fenced."""
     try:
         client = KafkaAdminClient(
             bootstrap_servers=bootstrap,
-            security_protocol=protocol,
+            **Tls(authority is not None, authority).kafka_options(),
             sasl_mechanism="SCRAM-SHA-512",
             sasl_plain_username=user,
             sasl_plain_password=password,

@@ -9,6 +9,7 @@ from pathlib import Path
 from xml.sax.saxutils import quoteattr
 
 from deploy.addresses import HOST
+from deploy.certificates import Certificates
 
 SETTINGS: dict[str, object] = {
     "process.roles": "broker,controller",
@@ -91,6 +92,7 @@ class Node:
     """One node: ports on 127.0.0.1, its data folder and its two passwords; its number among the controllers of a cluster.
 
     `advertised_port`: what clients are told to connect to, where something passes that on to `client_port` (tests' proxy).
+    `tls`: the folder's certificates, when encrypted.
     """
 
     client_port: int
@@ -101,12 +103,18 @@ class Node:
     number: int = 1
     controllers: tuple[int, ...] = ()
     advertised_port: int | None = None
+    tls: Certificates | None = None
 
     @property
     def voters(self) -> str:
         """The quorum: every controller with its number; this node alone unless others are named."""
         ports = self.controllers or (self.controller_port,)
         return ",".join(f"{number}@{HOST}:{port}" for number, port in enumerate(ports, 1))
+
+    @property
+    def authority(self) -> Path | None:
+        """Who vouches for the node; None where its connections are plain."""
+        return self.tls.trusted if self.tls else None
 
 
 def _login(module: str, user: str, password: str, users: str = "") -> str:
@@ -128,7 +136,20 @@ def server_properties(node: Node) -> str:
             "plain.PlainLoginModule", "controller", own, f' user_controller="{own}"'
         ),
     }
+    if node.tls is not None:
+        values |= encryption(node.tls)
     return "".join(f"{name}={value}\n" for name, value in values.items())
+
+
+def encryption(tls: Certificates) -> dict[str, object]:
+    """What encrypts both listeners and the node's own connections to them. PEM as it is: no keystore password to keep."""
+    return {
+        "listener.security.protocol.map": "CLIENT:SASL_SSL,CONTROLLER:SASL_SSL",
+        "ssl.keystore.type": "PEM",
+        "ssl.keystore.location": tls.folder / "kafka.pem",
+        "ssl.truststore.type": "PEM",
+        "ssl.truststore.location": tls.trusted,
+    }
 
 
 def log_configuration(file: Path) -> str:

@@ -102,7 +102,7 @@ class KafkaProvisioning:
         """Make what is missing. Returns how many users, topics and rights were made or taken away; all 0 when nothing was."""
         client = KafkaAdminClient(
             bootstrap_servers=self.engines.bootstrap.split(","),
-            security_protocol="SASL_PLAINTEXT",
+            **self.engines.tls.kafka_options(),
             sasl_mechanism="SCRAM-SHA-512",
             sasl_plain_username=self.engines.kafka_admin,
             sasl_plain_password=self.engines.kafka_password,

@@ -58,6 +58,7 @@ def call(service: str, principal: str, method: str, path: str, body: Any = None,
             json=body,
             timeout=TIMEOUT_SECONDS,
             trust_env=False,
+            verify=found.tls.http_trust(),
             params={name: value for name, value in query.items() if value is not None},
             headers={"authorization": f"Bearer {token}"},
         )

@@ -13,7 +13,7 @@ from faust.app.base import BootStrategy
 from yarl import URL
 
 from services.monitoring.board import TOPICS, Board
-from services.runtime import broker
+from services.runtime import broker, tls
 from services.runtime.settings import Settings
 
 COMMIT_SECONDS = 60.0
@@ -36,6 +36,7 @@ def build(settings: Settings, board: Board, folder: str) -> faust.App:
             username=settings.kafka_name(settings.service),
             password=settings.secret(f"kafka-{settings.service}"),
             mechanism="SCRAM-SHA-512",
+            ssl_context=tls.trusting(settings.tls.kafka_ca) if settings.tls.kafka else None,
         ),
         broker_commit_interval=COMMIT_SECONDS,
         broker_session_timeout=SESSION_SECONDS,

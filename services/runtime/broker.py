@@ -31,7 +31,7 @@ def login(settings: Settings, principal: str | None = None) -> dict[str, Any]:
     return {
         "bootstrap_servers": settings.kafka.split(","),
         "client_id": settings.kafka_name(name),
-        "security_protocol": "SASL_PLAINTEXT",
+        **settings.tls.kafka_options(),
         "sasl_mechanism": "SCRAM-SHA-512",
         "sasl_plain_username": settings.kafka_name(name),
         "sasl_plain_password": settings.secret(f"kafka-{name}"),

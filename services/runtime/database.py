@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from typing import Any
 
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Dialect, Engine, create_engine, event
 
 from services.runtime.clock import Clock
 from services.runtime.outbox import write_publications
@@ -16,6 +18,11 @@ STATEMENT_TIMEOUT_MS = 600_000
 OPTIONS = f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c jit=off -c plan_cache_mode=force_custom_plan"
 """Our tables grow from nothing within minutes: a plan that was kept from when one was empty reads all of it for each row.
 Compiling queries that take milliseconds costs more than it saves."""
+
+
+def _log_in(settings: Settings, dialect: Dialect, record: Any, arguments: list[Any], named: dict[str, Any]) -> None:
+    """Each new connection logs in with the password of that moment, so that a rotated one is used at once."""
+    named["password"] = settings.secret(f"postgres-{settings.service}")
 
 
 class Store:
@@ -33,6 +40,7 @@ class Store:
             connect_args={"connect_timeout": 5, "options": OPTIONS},
         )
         self.on_commit: list[Callable[[], None]] = []
+        event.listen(self.engine, "do_connect", partial(_log_in, settings))
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:

@@ -106,6 +106,8 @@ class Server(uvicorn.Server):
             access_log=False,
             lifespan="off",
             timeout_graceful_shutdown=5,
+            ssl_certfile=settings.tls.certificate,
+            ssl_keyfile=settings.tls.key,
         )
         return cls(config)
 

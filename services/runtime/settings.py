@@ -11,6 +11,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from events.municipalities import BY_CODE, MUNICIPALITIES
+from services.runtime import tls
 from services.runtime.errors import Fatal
 
 SERVICES = ("intake", "identity", "screening", "deduplication", "notification", "delivery", "audit", "monitoring")
@@ -19,11 +20,12 @@ SERVICES = ("intake", "identity", "screening", "deduplication", "notification", 
 
 @dataclass(frozen=True)
 class Database:
-    """Where PostgreSQL listens, without credentials."""
+    """Where PostgreSQL listens, without credentials. `options`: how the connection is encrypted, as a URL's query."""
 
     host: str
     port: int
     name: str
+    options: str = ""
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ class Settings:
     automatic_release: bool
     first_week: str
     urls: Mapping[str, str]
+    tls: tls.Tls
 
     def secret(self, name: str) -> str:
         """One secret. Raises Fatal naming the missing file."""
@@ -64,7 +67,7 @@ class Settings:
 
     def url(self, service: str) -> str:
         """Address of another service's HTTP doors."""
-        return self.urls.get(service) or f"http://127.0.0.1:{self.base_port + SERVICES.index(service)}"
+        return self.urls.get(service) or f"{self.tls.http_scheme}://127.0.0.1:{self.base_port + SERVICES.index(service)}"
 
     def kafka_name(self, name: str) -> str:
         """Name of a topic, group or principal on the broker."""
@@ -78,12 +81,14 @@ class Settings:
         """SQLAlchemy URL of a role, with its password from the secrets."""
         password = self.secret(f"postgres-{role}")
         place = self.database
-        return f"postgresql+psycopg://{self.database_name(role)}:{password}@{place.host}:{place.port}/{place.name}"
+        query = f"?{place.options}" if place.options else ""
+        return f"postgresql+psycopg://{self.database_name(role)}:{password}@{place.host}:{place.port}/{place.name}{query}"
 
 
 def _database(url: str) -> Database:
     parts = urlsplit(url)
-    return Database(parts.hostname or "127.0.0.1", parts.port or 5432, parts.path.lstrip("/") or "socialsog")
+    name = parts.path.lstrip("/") or "socialsog"
+    return Database(parts.hostname or "127.0.0.1", parts.port or 5432, name, tls.database_options(parts.query))
 
 
 def _municipalities(text: str) -> tuple[str, ...]:
@@ -115,4 +120,5 @@ def load(service: str, environ: Mapping[str, str] = os.environ) -> Settings:
         automatic_release=environ.get("SOCIALSOG_AUTOMATIC_RELEASE", "off") == "on",
         first_week=environ.get("SOCIALSOG_FIRST_WEEK", "2026-W38"),
         urls={name: environ[key] for name in SERVICES if (key := f"SOCIALSOG_{name.upper()}_URL") in environ},
+        tls=tls.load(environ),
     )

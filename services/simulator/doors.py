@@ -15,19 +15,17 @@ class Doors:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self._http = httpx.Client(timeout=TIMEOUT_SECONDS, trust_env=False)
-        self._tokens: dict[str, str] = {}
+        self._http = httpx.Client(timeout=TIMEOUT_SECONDS, trust_env=False, verify=settings.tls.http_trust())
 
     def call(self, principal: str, method: str, service: str, path: str, body: Any = None, **query: Any) -> Any:
         """The decoded answer. Raises httpx.HTTPError when the door refuses or nobody answers."""
-        if principal not in self._tokens:
-            self._tokens[principal] = self.settings.secret(f"http-{principal}")
+        token = self.settings.secret(f"http-{principal}")
         response = self._http.request(
             method,
             self.settings.url(service) + path,
             content=None if body is None else msgspec.json.encode(body),
             params={name: value for name, value in query.items() if value is not None},
-            headers={"authorization": f"Bearer {self._tokens[principal]}", "content-type": "application/json"},
+            headers={"authorization": f"Bearer {token}", "content-type": "application/json"},
         )
         response.raise_for_status()
         return msgspec.json.decode(response.content) if response.content else None

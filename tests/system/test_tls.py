@@ -1,0 +1,99 @@
+"""Every connection encrypted, by configuration alone: engines and all eight services with certificates of their own authority.
+
+Facts flow from an extract to the audit log and to the screen over encrypted connections; plain ones, and clients that trust
+somebody else, are refused everywhere.
+"""
+
+import sys
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from subprocess import run
+
+import httpx
+import psycopg
+import pytest
+import trustme
+
+from deploy import addresses, guardian
+from deploy.embedded.kafka import serves
+from deploy.system import System
+from deploy.waiting import wait_until
+from services.runtime.settings import SERVICES, load
+from services.runtime.tls import trusting
+from services.simulator.drive import Drive
+from services.simulator.world import World
+from tests.conftest import MUNICIPALITIES
+
+
+@pytest.fixture(scope="module")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    folder = tmp_path_factory.mktemp("tls")
+    folder.chmod(0o711)
+    found = System(folder / "state", municipalities=MUNICIPALITIES, encrypted=True)
+    guardian.watch(found.state, remove=True)
+    try:
+        found.embedded.start(first=addresses.elsewhere(found.state))
+        found.start()
+        yield found
+    finally:
+        found.stop()
+        found.embedded.postgres.remove()
+
+
+@pytest.fixture
+def stranger(tmp_path: Path) -> Path:
+    """The certificate of an authority that vouches for nobody here."""
+    path = tmp_path / "stranger.pem"
+    trustme.CA().cert_pem.write_to_path(str(path))
+    return path
+
+
+def test_facts_flow_from_the_inbox_to_audit_and_screen(system: System, tmp_path: Path) -> None:
+    drive = Drive(load("simulator", system.environment("simulator")), World(7, 300, MUNICIPALITIES), tmp_path)
+    drive.history()
+    drive.move(drive.clock.now() + timedelta(hours=1))
+
+    def audited() -> bool:
+        page = drive.doors.get("auditor", "audit", "/entries", verb="collection", limit=1)
+        return bool(page["entries"])
+
+    def counted() -> bool:
+        return bool(drive.doors.get("operator", "monitoring", "/counts")["caught_up"])
+
+    wait_until(audited, 60, "an audit entry of what intake collected")
+    wait_until(counted, 60, "monitoring has read everything")
+    assert drive.doors.get("auditor", "audit", "/verify")["ok"]
+
+
+def test_the_command_line_finds_its_way(system: System) -> None:
+    command = [sys.executable, "-m", "services.cli", "ledger", "--json"]
+    done = run(command, env=system.environment("cli"), capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+
+
+def test_kafka_refuses_plain_clients_and_clients_refuse_a_stranger(system: System, stranger: Path) -> None:
+    engines = system.engines
+    assert serves(engines.bootstrap, engines.kafka_admin, engines.kafka_password, system.embedded.certificates.trusted)
+    assert not serves(engines.bootstrap, engines.kafka_admin, engines.kafka_password, None)
+    assert not serves(engines.bootstrap, engines.kafka_admin, engines.kafka_password, stranger)
+
+
+@pytest.mark.parametrize("options", ["?sslmode=disable", "?sslmode=verify-full&sslrootcert={stranger}"])
+def test_postgres_refuses_plain_clients_and_clients_refuse_a_stranger(system: System, stranger: Path, options: str) -> None:
+    url = system.engines.admin_url
+    psycopg.connect(url).close()
+    with pytest.raises(psycopg.OperationalError):
+        psycopg.connect(url.partition("?")[0] + options.format(stranger=stranger), connect_timeout=5)
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_doors_refuse_plain_clients_and_clients_refuse_a_stranger(system: System, stranger: Path, name: str) -> None:
+    url = system.http(name)
+    trusted = trusting(system.embedded.certificates.trusted)
+    assert url.startswith("https://")
+    assert httpx.get(f"{url}/live", verify=trusted, trust_env=False).status_code == 200
+    with pytest.raises(httpx.TransportError):
+        httpx.get(url.replace("https", "http") + "/live", trust_env=False)
+    with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
+        httpx.get(f"{url}/live", verify=trusting(stranger), trust_env=False)
