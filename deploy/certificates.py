@@ -48,9 +48,9 @@ class Certificates:
         """A server's private key."""
         return self.folder / f"{name}.key"
 
-    def keystore(self, name: str) -> None:
-        """Key and certificate in one file, as Kafka wants them."""
-        private_file(self.folder / f"{name}.pem", self.key(name).read_text() + self.certificate(name).read_text())
+    def keystore(self, name: str) -> str:
+        """Key and certificate in one text, as Kafka wants them."""
+        return self.key(name).read_text() + self.certificate(name).read_text()
 
     def make(self) -> None:
         """Make what is missing."""

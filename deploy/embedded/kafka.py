@@ -13,7 +13,6 @@ from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaError
 
 from deploy.addresses import HOST, is_free
-from deploy.certificates import Certificates
 from deploy.embedded.java import Progress, class_path, java
 from deploy.embedded.kafka_settings import Node, log_configuration, server_properties
 from deploy.pids import Command, Process
@@ -76,7 +75,7 @@ class KafkaServer:
         self.logs.mkdir(mode=0o700, parents=True, exist_ok=True)
         private_file(self.folder / "server.properties", server_properties(self.node))
         if self.node.tls is not None:
-            self.node.tls.keystore("kafka")
+            private_file(self.node.keystore, self.node.tls.keystore("kafka"))
         private_file(self.folder / "log4j2.xml", log_configuration(self.log))
         if not self.formatted.exists():
             self._format(jars, cluster_id)

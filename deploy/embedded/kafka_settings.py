@@ -112,6 +112,11 @@ class Node:
         return ",".join(f"{number}@{HOST}:{port}" for number, port in enumerate(ports, 1))
 
     @property
+    def keystore(self) -> Path:
+        """The node's own key and certificate in one file, where it is encrypted."""
+        return self.data.parent / "kafka.pem"
+
+    @property
     def authority(self) -> Path | None:
         """Who vouches for the node; None where its connections are plain."""
         return self.tls.trusted if self.tls else None
@@ -137,16 +142,16 @@ def server_properties(node: Node) -> str:
         ),
     }
     if node.tls is not None:
-        values |= encryption(node.tls)
+        values |= encryption(node.tls, node.keystore)
     return "".join(f"{name}={value}\n" for name, value in values.items())
 
 
-def encryption(tls: Certificates) -> dict[str, object]:
+def encryption(tls: Certificates, keystore: Path) -> dict[str, object]:
     """What encrypts both listeners and the node's own connections to them. PEM as it is: no keystore password to keep."""
     return {
         "listener.security.protocol.map": "CLIENT:SASL_SSL,CONTROLLER:SASL_SSL",
         "ssl.keystore.type": "PEM",
-        "ssl.keystore.location": tls.folder / "kafka.pem",
+        "ssl.keystore.location": keystore,
         "ssl.truststore.type": "PEM",
         "ssl.truststore.location": tls.trusted,
     }
