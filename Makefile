@@ -1,6 +1,6 @@
 # Everything that is done with this checkout. The virtual environment follows requirements.lock by itself.
 .DEFAULT_GOAL := help
-.PHONY: help run start stop status clean test lint lock
+.PHONY: help run start stop status clean test lint lock migrate backup restore
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -26,6 +26,9 @@ clean: $(STAMP)  ## Stop everything and remove all state (downloads stay)
 
 test: $(STAMP)  ## Run all tests against real engines
 	@$(BIN)/python -m pytest
+
+migrate: $(STAMP)  ## Bring tables, topics and rights to this version, while the version before may still serve
+	@$(BIN)/python -m deploy migrate
 
 lint: $(STAMP)  ## Check style, types and the rules of who imports whom
 	@$(BIN)/ruff check .

@@ -142,6 +142,15 @@ def clean() -> None:
 
 
 @main.command()
+def migrate() -> None:
+    """Bring tables, topics and rights to this version, while the version before may still serve; then restart the services."""
+    with alone() as found:
+        found.start_engines()
+        made = found.prepare()
+        click.echo(", ".join(f"{name}: {count}" for name, count in made.items()))
+
+
+@main.command()
 def demo() -> None:
     """Start what does not run, do the main job once more, and stop what this command started."""
     driver: Callable[[System], Any] = import_module("services.simulator.demo").main
