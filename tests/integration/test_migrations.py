@@ -24,7 +24,8 @@ from tests.conftest import new_system
 from tests.integration.test_runtime import OPENED, Screening, open_store, publish, relay, threads, until
 
 CATALOGUE = """
-    SELECT 'column', c.relname || '.' || a.attname, format_type(a.atttypid, a.atttypmod) || ' ' || a.attnotnull || CAST(a.attgenerated AS text) ||
+    SELECT 'column', c.relname || '.' || a.attname,
+        format_type(a.atttypid, a.atttypmod) || ' ' || a.attnotnull || CAST(a.attgenerated AS text) ||
         coalesce(' ' || (SELECT collname FROM pg_collation WHERE oid = a.attcollation), '') ||
         coalesce(' ' || pg_get_expr(d.adbin, d.adrelid), '') || coalesce(' ' || col_description(c.oid, a.attnum), '')
     FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid LEFT JOIN pg_attrdef d ON (d.adrelid, d.adnum) = (c.oid, a.attnum)
