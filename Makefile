@@ -30,6 +30,12 @@ test: $(STAMP)  ## Run all tests against real engines
 migrate: $(STAMP)  ## Bring tables, topics and rights to this version, while the version before may still serve
 	@$(BIN)/python -m deploy migrate
 
+backup: $(STAMP)  ## Write the whole database at this moment to FILE=…
+	@$(BIN)/python -m deploy backup "$(FILE)"
+
+restore: $(STAMP)  ## Put the database back to the moment of FILE=…, beside an empty Kafka
+	@$(BIN)/python -m deploy restore "$(FILE)"
+
 lint: $(STAMP)  ## Check style, types and the rules of who imports whom
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy

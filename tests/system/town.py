@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import psycopg
 
+from deploy.system import System
 from deploy.testing import Running
 from services.runtime.settings import load
 from services.simulator.case_systems import CaseSystems
@@ -36,9 +37,9 @@ class Told(NamedTuple):
 class Town:
     """A system, its world and the outside world's actors. Use as a context manager."""
 
-    def __init__(self, running: Running, folder: Path, **world: Any) -> None:
+    def __init__(self, running: Running | None, folder: Path, system: System | None = None, **world: Any) -> None:
         self.folder = folder
-        self.system = new_system(running, folder / "state")
+        self.system = system or new_system(running, folder / "state")
         self.world = World(SEED, PERSONS, MUNICIPALITIES, **world)
         self.running = running
 
@@ -57,9 +58,9 @@ class Town:
 
     def rows(self, query: str, **values: object) -> list[tuple[Any, ...]]:
         """Rows that an administrator reads; `{ns}` in the query stands for the namespace's prefix."""
-        engines = self.running.engines
+        engines = self.system.engines
         with psycopg.connect(engines.admin_of(engines.database)) as connection:
-            statement = query.replace("{ns}", f"{self.system.namespace}_")
+            statement = query.replace("{ns}", f"{self.system.namespace}_" if self.system.namespace else "")
             return connection.execute(statement.encode(), values or None).fetchall()
 
     def vault(self) -> dict[str, str]:
