@@ -1,6 +1,6 @@
 # Everything that is done with this checkout. The virtual environment follows requirements.lock by itself.
 .DEFAULT_GOAL := help
-.PHONY: help run start stop status clean test test-brokers lint lock
+.PHONY: help run start stop status clean test test-brokers lint lock migrate backup restore
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -29,6 +29,15 @@ test: $(STAMP)  ## Run all tests against real engines
 
 test-brokers: $(STAMP)  ## Run a week on three brokers of which one dies after the other (75 s, 1.5 GB)
 	@$(BIN)/python -m pytest -m brokers tests/system/test_three_brokers.py
+
+migrate: $(STAMP)  ## Bring tables, topics and rights to this version, while the version before may still serve
+	@$(BIN)/python -m deploy migrate
+
+backup: $(STAMP)  ## Write the whole database at this moment to FILE=…
+	@$(BIN)/python -m deploy backup "$(FILE)"
+
+restore: $(STAMP)  ## Put the database back to the moment of FILE=…, beside an empty Kafka
+	@$(BIN)/python -m deploy restore "$(FILE)"
 
 lint: $(STAMP)  ## Check style, types and the rules of who imports whom
 	@$(BIN)/ruff check .

@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from deploy import backup as backups
 from deploy.addresses import AnotherSize
 from deploy.console import Steps
 from deploy.embedded.cluster import SIZES
@@ -26,7 +27,16 @@ from deploy.provision.kafka import ProvisioningFailed
 from deploy.system import MARK, System
 from services.runtime.settings import SERVICES
 
-FAILURES = (AnotherSize, DamagedJar, KafkaFailed, PostgresFailed, UnsafeFolder, ServiceFailed, ProvisioningFailed)
+FAILURES = (
+    AnotherSize,
+    backups.BackupFailed,
+    DamagedJar,
+    KafkaFailed,
+    PostgresFailed,
+    UnsafeFolder,
+    ServiceFailed,
+    ProvisioningFailed,
+)
 
 
 def state_folder() -> Path:
@@ -155,6 +165,35 @@ def clean() -> None:
         for folder in (spare_folder(state), state):
             shutil.rmtree(folder, ignore_errors=True)
     click.echo(f"removed {state}")
+
+
+@main.command()
+def migrate() -> None:
+    """Bring tables, topics and rights to this version, while the version before may still serve; then restart the services."""
+    with alone() as found:
+        found.start_engines()
+        made = found.prepare()
+        click.echo(", ".join(f"{name}: {count}" for name, count in made.items()))
+
+
+@main.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+def backup(file: Path) -> None:
+    """Write the whole database, as it is at this moment, to FILE. It holds personal data: see docs/restore.md."""
+    with alone() as found:
+        size = backups.backup(found, file)
+        click.echo(f"{file}: {size / 1e6:.1f} MB. The secrets in {found.secrets.folder} are not in it: keep them elsewhere")
+
+
+@main.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--kafka-is-empty", is_flag=True, help="This system's topics were deleted from a Kafka that is not embedded.")
+@click.confirmation_option(prompt="Everything since the backup is lost, and Kafka is emptied. Go on?")
+def restore(file: Path, kafka_is_empty: bool) -> None:
+    """Put the database back to the moment of FILE, beside an empty Kafka. Nothing leaves until `socialsog restore reconcile`."""
+    with alone() as found, Steps() as steps:
+        backups.restore(found, file, steps.show, kafka_is_empty=kafka_is_empty)
+        steps.say("restored; next: `make start`, then `socialsog restore reconcile`")
 
 
 @main.command()

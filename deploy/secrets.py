@@ -87,13 +87,14 @@ class Secrets:
             self.ensure(name)
 
     def make_all(self, codes: Sequence[str], keys: Path) -> None:
-        """Everything else: log-ins to Kafka and PostgreSQL, bearer tokens, intake's key, municipal keys into `keys`."""
+        """Everything else: log-ins to Kafka and PostgreSQL, bearer tokens, keys of hashes, municipal keys into `keys`."""
         private_folder(self.folder)
         for principal in kafka_principals(codes):
             self.ensure(f"kafka-{principal}")
         for role in (*SERVICES, LEDGER_READER):
             self.ensure(f"postgres-{role}")
         self.ensure("pseudonym-key")
+        self.ensure("dispatch-key")
         self._credentials(codes)
         for code in codes:
             self._municipal_key(code, private_folder(keys))

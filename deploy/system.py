@@ -67,6 +67,11 @@ class System:
         return self._given or self.embedded.engines
 
     @property
+    def owns_engines(self) -> bool:
+        """Whether the servers are the embedded ones of its own state folder."""
+        return self._given is None
+
+    @property
     def clock(self) -> FileClock:
         """The simulated clock."""
         return FileClock(self.state / "clock")

@@ -3,7 +3,8 @@
 A store declares `metadata` (tables without schema), and may declare `LEDGER_VIEW` (a SELECT: the body of the view `ledger`) and
 `GRANTS` (table -> privileges, where they are fewer than all four). The administrator owns everything; a service may use its
 own tables and nothing else, and cannot define anything. `ledger_reader` reads the ledger views and nothing else. PUBLIC has
-nothing.
+nothing. A new schema is made as declared and stamped with the newest migrations; one that exists is migrated, while the version
+before may still serve.
 """
 
 import hashlib
@@ -13,17 +14,19 @@ from importlib import import_module, util
 from typing import Any
 
 import psycopg
-from sqlalchemy import Connection, Dialect, MetaData, create_engine, inspect, text
+from sqlalchemy import Connection, Dialect, Engine, MetaData, create_engine, inspect, text
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from deploy.embedded.postgres import answers
 from deploy.engines import Engines
 from deploy.provision.kafka import ProvisioningFailed
+from deploy.provision.migrations import VERSIONS, Migrations
 from deploy.secrets import LEDGER_READER, Secrets
+from services.runtime import versions
 from services.runtime.settings import SERVICES
 
 ALL = "SELECT, INSERT, UPDATE, DELETE"
-FORMAT = "1"
+FORMAT = "2"
 """Raise when this module gives other rights for the same declaration: systems made before then get them too."""
 
 
@@ -38,7 +41,8 @@ class StoreDeclaration:
 
     def digest(self, dialect: Dialect) -> str:
         """Digest of everything that provisioning makes of it."""
-        parts = [FORMAT, self.ledger or "", repr(sorted(self.grants.items()))]
+        heads = sorted(versions.expected(self.service))
+        parts = [FORMAT, *heads, self.ledger or "", repr(sorted(self.grants.items()))]
         for table in self.metadata.sorted_tables:
             parts.append(str(CreateTable(table).compile(dialect=dialect)))
             parts += sorted(str(CreateIndex(index).compile(dialect=dialect)) for index in table.indexes)
@@ -75,19 +79,23 @@ class PostgresProvisioning:
     def apply(self) -> dict[str, int]:
         """Make what is missing. Returns how many databases, roles and schemas were made or changed; all 0 when nothing was."""
         stores = list(declarations())
-        made = {"databases": self._database(), "roles": 0, "schemas": 0}
-        url = self.engines.admin_of(self.engines.database).replace("postgresql://", "postgresql+psycopg://", 1)
-        engine = create_engine(url, hide_parameters=True)
+        made = {"databases": self._database(), "roles": 0, "schemas": 0, "migrations": 0}
+        engine = create_engine(self._admin, hide_parameters=True)
         try:
             for role in [*(store.service for store in stores), LEDGER_READER]:
                 with engine.begin() as connection:
                     made["roles"] += self._role(connection, role)
             for store in stores:
+                made["migrations"] += self._migrate(engine, store)
                 with engine.begin() as connection:
                     made["schemas"] += self._schema(connection, store)
         finally:
             engine.dispose()
         return made
+
+    @property
+    def _admin(self) -> str:
+        return self.engines.admin_of(self.engines.database).replace("postgresql://", "postgresql+psycopg://", 1)
 
     def _database(self) -> int:
         with psycopg.connect(self.engines.admin_url, autocommit=True) as connection:
@@ -117,39 +125,69 @@ class PostgresProvisioning:
     def _url(self, role: str, password: str) -> str:
         return self.engines.database_url.replace("postgresql://", f"postgresql://{role}:{password}@", 1)
 
+    def _migrate(self, engine: Engine, store: StoreDeclaration) -> int:
+        """Bring the tables of a schema that exists to where this code is; how many migrations that took."""
+        schema = self.named(store.service)
+        with engine.begin() as connection:
+            if self._known(connection, store) in (None, store.digest(connection.dialect)):
+                return 0
+            if versions.beyond(store.service, self._present(connection, schema)):
+                return 0
+        return len(Migrations(store.service).upgrade(self._admin, schema))
+
+    def _known(self, connection: Connection, store: StoreDeclaration) -> str | None:
+        """The digest that the schema was made from; empty where it exists without one, None where it does not exist."""
+        found = connection.execute(
+            text("SELECT coalesce(obj_description(oid, 'pg_namespace'), '') FROM pg_namespace WHERE nspname = :schema"),
+            {"schema": self.named(store.service)},
+        )
+        return found.scalar()
+
+    @staticmethod
+    def _present(connection: Connection, schema: str) -> list[str]:
+        """The migrations that a schema has."""
+        if not inspect(connection).has_table(VERSIONS, schema):
+            return []
+        return list(connection.exec_driver_sql(f"SELECT version_num FROM {quoted(schema)}.{VERSIONS}").scalars())
+
     def _schema(self, connection: Connection, store: StoreDeclaration) -> int:
         """A service's schema as declared. Its comment holds the declaration's digest, so that a second run has nothing to do."""
-        schema = quoted(self.named(store.service))
-        known = connection.execute(
-            text("SELECT obj_description(to_regnamespace(:schema), 'pg_namespace')"),
-            {"schema": schema},
-        ).scalar()
-        if known == (digest := store.digest(connection.dialect)):
+        known, digest = self._known(connection, store), store.digest(connection.dialect)
+        if known == digest or versions.beyond(store.service, self._present(connection, self.named(store.service))):
             return 0
+        schema = quoted(self.named(store.service))
         run(connection, f"CREATE SCHEMA IF NOT EXISTS {schema}")
         run(connection, f"SET LOCAL search_path = {schema}")
-        store.metadata.create_all(connection)
-        self._refuse_older(connection, store)
+        if not self._present(connection, self.named(store.service)):
+            store.metadata.create_all(connection)
+            Migrations(store.service).stamp(connection)
+        self._refuse_differing(connection, store)
         self._rights(connection, store, schema)
         if store.ledger:
-            run(connection, "DROP VIEW IF EXISTS ledger")
-            run(connection, f"CREATE VIEW ledger AS {store.ledger}")
-            reader = quoted(self.named(LEDGER_READER))
-            run(connection, f"GRANT USAGE ON SCHEMA {schema} TO {reader}")
-            run(connection, f"GRANT SELECT ON ledger TO {reader}")
+            self._ledger(connection, store.ledger, schema)
         run(connection, f"COMMENT ON SCHEMA {schema} IS '{digest}'")
         return 1
 
-    def _refuse_older(self, connection: Connection, store: StoreDeclaration) -> None:
-        """A table that exists is not changed here: say so instead of letting a service stumble over it."""
+    def _ledger(self, connection: Connection, body: str, schema: str) -> None:
+        run(connection, "DROP VIEW IF EXISTS ledger")
+        run(connection, f"CREATE VIEW ledger AS {body}")
+        reader = quoted(self.named(LEDGER_READER))
+        run(connection, f"GRANT USAGE ON SCHEMA {schema} TO {reader}")
+        run(connection, f"GRANT SELECT ON ledger TO {reader}")
+
+    def _refuse_differing(self, connection: Connection, store: StoreDeclaration) -> None:
+        """What is declared and not there was declared without a migration: say so instead of letting a service stumble over it.
+
+        What is there and not declared is of a version that came before, or comes after.
+        """
         schema = self.named(store.service)
         present = inspect(connection).get_multi_columns(schema=schema)
         for table in store.metadata.sorted_tables:
-            found = {column["name"] for column in present[(schema, table.name)]}
-            if differing := found ^ {column.name for column in table.columns}:
+            found = {column["name"] for column in present.get((schema, table.name), [])}
+            if missing := {column.name for column in table.columns} - found:
                 raise ProvisioningFailed(
-                    f"table {schema}.{table.name} is of another version of this project (columns {sorted(differing)}): "
-                    "run `make clean` for a new synthetic system, or migrate"
+                    f"table {schema}.{table.name} lacks {sorted(missing)} after all migrations: one is missing in "
+                    f"services/{store.service}/migrations (or run `make clean` for a new synthetic system)"
                 )
 
     def _rights(self, connection: Connection, store: StoreDeclaration, schema: str) -> None:
@@ -159,6 +197,7 @@ class PostgresProvisioning:
         run(connection, f"GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA {schema} TO {role}")
         for table in store.metadata.sorted_tables:
             run(connection, f"GRANT {store.grants.get(table.name, ALL)} ON {quoted(table.name)} TO {role}")
+        run(connection, f"GRANT SELECT ON {VERSIONS} TO {role}")
 
 
 def run(connection: Connection, statement: str) -> None:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 from litestar import Request, get, post
-from litestar.exceptions import NotFoundException
+from litestar.exceptions import HTTPException, NotFoundException
 from litestar.params import JSONBody, QueryParameter
 from litestar.types import ControllerRouterHandler
 
@@ -22,6 +22,7 @@ from services.runtime.errors import Poison
 from services.runtime.http import actor, allow
 
 Call = Request[Any, Any, Any]
+HELD = "the database was restored: `socialsog restore reconcile` must first find out what had left"
 PAGE = 100
 LARGEST_PAGE = 500
 """Messages per answer; a sealed letter is some 20 kB."""
@@ -136,6 +137,8 @@ def _operator(database: Store) -> list[ControllerRouterHandler]:
 
 def _brake(database: Store, request: Call, *, stop: bool, reason: str) -> Sending:
     with database.transaction() as transaction:
+        if not stop and store.held(transaction):
+            raise HTTPException(HELD, status_code=409)
         store.set_brake(transaction, stop, reason)
         action = "sending_stopped" if stop else "sending_resumed"
         transaction.audit("alteration", action, purpose="operation", actor=actor(request).principal, reason=reason)

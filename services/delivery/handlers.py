@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 
 SEND = "send"
 """Kind of the work row of one approved letter; its lane is the municipality, so that none holds up another."""
+JOURNAL = "journal"
+"""Kind of the work row that writes a municipality's answer into the dispatch journal."""
 
 
 def on_decisions(transaction: Transaction, events: Sequence[Event[Decision]]) -> None:
@@ -69,13 +71,14 @@ def on_receipts(transaction: Transaction, events: Sequence[Event[Receipt]]) -> N
         take_receipt(transaction, event.data)
 
 
-def take_receipt(transaction: Transaction, receipt: Receipt) -> None:
-    """Apply one receipt. Raises Poison for a message that this municipality never got."""
+def take_receipt(transaction: Transaction, receipt: Receipt) -> bool:
+    """Apply one receipt; false when it was here before. Raises Poison for a message that this municipality never got."""
     row = store.of_message(transaction, receipt.message_id)
     if row is None or row.delivery.municipality != receipt.municipality:
         raise Poison("message_unknown_to_this_municipality")
     if not store.arrive(transaction, receipt):
-        return
+        return False
+    transaction.enqueue(JOURNAL, str(receipt.receipt_id), receipt, lane=receipt.municipality)
     transaction.audit(
         "collection",
         "receipt_" + receipt.status,
@@ -93,6 +96,7 @@ def take_receipt(transaction: Transaction, receipt: Receipt) -> None:
         store.update(transaction, row)
         publish(transaction, row)
     points.reach("receipt")
+    return True
 
 
 def publish(transaction: Transaction, row: Row) -> None:

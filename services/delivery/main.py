@@ -4,7 +4,9 @@ from events import topics
 from events.http.identity import IdentityDoors
 from events.http.notification import NotificationDoors
 from services.delivery.api import routes
-from services.delivery.handlers import SEND, on_cases, on_decisions, on_receipts
+from services.delivery.dispatch import Journal
+from services.delivery.handlers import JOURNAL, SEND, on_cases, on_decisions, on_receipts
+from services.delivery.restore_api import restore_routes
 from services.delivery.routing import DELEGATIONS
 from services.delivery.sealing import Keys
 from services.delivery.work import Sender
@@ -22,13 +24,15 @@ def build(settings: Settings) -> Service:
     identity = IdentityDoors(Client(settings, "identity"))
     letters = NotificationDoors(Client(settings, "notification"))
     keys, served = Keys(settings.state / "keys"), frozenset(settings.municipalities)
-    sender = Sender(service.store, identity.residence, letters.letter, keys, DELEGATIONS, served)
+    journal = Journal(settings.state / "dispatch", settings.secret("dispatch-key"))
+    sender = Sender(service.store, identity.residence, letters.letter, keys, journal, DELEGATIONS, served)
     service.consume(topics.DECISION, on_decisions, versioned=False)  # an approval counts, also when a later state follows it
     service.consume(topics.CASE, on_cases)
     for code in settings.municipalities:
         service.consume(topics.municipal_receipt(code), on_receipts, versioned=False)
     service.work(SEND, sender.send)
+    service.work(JOURNAL, sender.journal_answer)
     service.every("offer", OFFER_SECONDS, sender.offer_again)
     service.on_lost = sender.offer_everything_unanswered
-    service.serve(routes(service.store))
+    service.serve([*routes(service.store), *restore_routes(service.store, journal, sender)])
     return service

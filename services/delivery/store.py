@@ -7,6 +7,7 @@ from uuid import UUID
 
 import msgspec
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     Boolean,
     Column,
@@ -83,6 +84,25 @@ Table(
     Column("reason", Text, nullable=False),
 )
 
+# Letters that left after the moment of a backup that was restored; empty in every other system.
+Table(
+    "left_letter",
+    metadata,
+    Column("message_id", Uuid, primary_key=True),
+    Column("municipality", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("child", ARRAY(Text), nullable=False),
+    Column("facts", ARRAY(Text), nullable=False),
+    Column("document", LargeBinary, nullable=False),
+    Column("notification_id", Uuid),
+    Column("found_at", DateTime(timezone=True), nullable=False),
+)
+
+SENDING = "sending"
+"""The operator's brake."""
+RESTORED = "restored"
+"""The hold that a restore leaves behind: `socialsog restore reconcile` ends it, and nothing else."""
+
 LEDGER_VIEW = ledger_view("""
     SELECT week, 'approved' AS measure, count(*) AS amount FROM delivery GROUP BY week
     UNION ALL SELECT week, CASE state WHEN 'received' THEN 'sent' ELSE state END, count(*) FROM delivery GROUP BY 1, 2
@@ -110,7 +130,11 @@ _PUT = """
         INSERT INTO feed AS f (municipality, last) VALUES (:municipality, 1)
         ON CONFLICT (municipality) DO UPDATE SET last = f.last + 1 RETURNING last)
     INSERT INTO message (municipality, cursor, message_id, document, offered_at)
-    SELECT :municipality, last, :message, :document, :now FROM next
+    SELECT :municipality, last, :message, :document, :now FROM next RETURNING cursor
+"""
+_PASS = """
+    INSERT INTO feed AS f (municipality, last) VALUES (:municipality, :cursor)
+    ON CONFLICT (municipality) DO UPDATE SET last = greatest(f.last, excluded.last)
 """
 _COLUMNS = "document, version, message_id, digest"
 _INSERT = """
@@ -219,10 +243,27 @@ def feed(transaction: Transaction, municipality: str, after: int, limit: int) ->
     return transaction.execute(_FEED, {"municipality": municipality, "after": after, "limit": limit}).all()
 
 
-def put_message(transaction: Transaction, message: Notification) -> None:
-    """Put a message into its municipality's feed."""
+def put_message(transaction: Transaction, message: Notification) -> int:
+    """Put a message into its municipality's feed; its cursor there."""
     values = {"message": message.message_id, "municipality": message.municipality, "now": transaction.now}
-    transaction.execute(_PUT, values | {"document": msgspec.json.encode(message)})
+    cursor = transaction.execute(_PUT, values | {"document": msgspec.json.encode(message)}).scalar_one()
+    return int(cursor)
+
+
+def pass_cursors(transaction: Transaction, used: Iterable[tuple[str, int]]) -> None:
+    """Never again give out a cursor that a municipality has passed: it would not see the message behind it."""
+    highest: dict[str, int] = {}
+    for municipality, cursor in used:
+        highest[municipality] = max(cursor, highest.get(municipality, 0))
+    rows = [{"municipality": municipality, "cursor": cursor} for municipality, cursor in sorted(highest.items())]
+    if rows:
+        transaction.execute(_PASS, rows)
+
+
+def known_messages(transaction: Transaction, messages: Sequence[UUID]) -> set[UUID]:
+    """Which of these messages a delivery is known to have been sent as."""
+    query = "SELECT message_id FROM delivery WHERE message_id = ANY(:messages)"
+    return set(transaction.execute(query, {"messages": list(messages)}).scalars())
 
 
 def unanswered(transaction: Transaction, before: datetime) -> list[Unanswered]:
@@ -252,14 +293,25 @@ def set_acting(transaction: Transaction, child: UUID, municipality: str) -> None
 
 
 def stopped(transaction: Transaction) -> bool:
-    """Whether an operator holds all sending."""
-    return bool(transaction.execute("SELECT stopped FROM brake WHERE name = 'sending' FOR SHARE").scalar_one_or_none())
+    """Whether an operator, or a restore, holds all sending."""
+    return any(transaction.execute("SELECT stopped FROM brake FOR SHARE").scalars().all())
+
+
+def held(transaction: Transaction) -> bool:
+    """Whether a restore holds all sending."""
+    query = "SELECT stopped FROM brake WHERE name = :name FOR SHARE"
+    return bool(transaction.execute(query, {"name": RESTORED}).scalar_one_or_none())
+
+
+def end_hold(transaction: Transaction) -> None:
+    """What had left is known: end the hold of a restore."""
+    transaction.execute("DELETE FROM brake WHERE name = :name", {"name": RESTORED})
 
 
 def set_brake(transaction: Transaction, stop: bool, reason: str) -> None:
-    """Hold sending, or let it go on."""
+    """Hold sending, or let it go on as far as the operator is concerned."""
     transaction.execute(
-        "INSERT INTO brake (name, stopped, reason) VALUES ('sending', :stop, :reason) "
+        "INSERT INTO brake (name, stopped, reason) VALUES (:name, :stop, :reason) "
         "ON CONFLICT (name) DO UPDATE SET stopped = excluded.stopped, reason = excluded.reason",
-        {"stop": stop, "reason": reason},
+        {"name": SENDING, "stop": stop, "reason": reason},
     )

@@ -1,7 +1,8 @@
 """Sending one letter: look where the child is now, check, fetch the frozen bytes, encrypt, and commit it as sent.
 
 Whatever calls out happens before the transaction; the transaction checks once more against the newest draft, so that a change
-that arrives meanwhile still stops the letter.
+that arrives meanwhile still stops the letter. The last step before the commit writes the sending into the dispatch journal. After
+a restore a letter that had left already is recognised here and takes over what was sent (`restoring`).
 """
 
 import hashlib
@@ -9,7 +10,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import msgspec
 
@@ -19,11 +20,14 @@ from events.decision import Decision
 from events.delivery import DeliveryState
 from events.http.identity import ChildResidence
 from events.http.notification import FrozenLetter
-from events.municipal import Notification
-from services.delivery import store
-from services.delivery.domain.sending import Return, Routes, Send, Verdict, decide, stale
+from events.municipal import Notification, Receipt
+from services.delivery import left, store
+from services.delivery.dispatch import Answered, Journal, Sent
+from services.delivery.domain.left import AlreadyLeft, Telling, Unclear, compare, telling
+from services.delivery.domain.sending import OVERTAKEN, Return, Routes, Send, Verdict, decide, stale
 from services.delivery.domain.states import advance
 from services.delivery.handlers import publish
+from services.delivery.restoring import adopt
 from services.delivery.sealing import Keys
 from services.delivery.store import Row
 from services.runtime.database import Store
@@ -37,11 +41,23 @@ STOPPED_SECONDS = 0.5
 """How soon a letter looks again whether an operator still holds sending."""
 NO_KEY_SECONDS = 30.0
 """How soon it looks again for a key that a municipality has not given yet."""
+PERSON_SECONDS = 30.0
+"""How soon it looks again whether a person has found out what happened to a letter (`socialsog restore settle`)."""
 OFFER_AGAIN = timedelta(hours=24)
 """Business time without any receipt after which a message is offered again, with the same id."""
 
 Residence = Callable[[list[UUID], datetime], list[ChildResidence]]
 Letter = Callable[[UUID, int], FrozenLetter]
+
+
+@dataclass(frozen=True)
+class Sealed:
+    """A letter ready to leave, and what it tells as the journal remembers it."""
+
+    municipality: str
+    message_id: UUID
+    content: str
+    told: Telling
 
 
 @dataclass(frozen=True)
@@ -52,6 +68,7 @@ class Sender:
     residence: Residence
     letter: Letter
     keys: Keys
+    journal: Journal
     delegations: dict[str, str]
     served: frozenset[str]
 
@@ -59,28 +76,56 @@ class Sender:
         """Send one approved letter, or say why not."""
         decision = msgspec.json.decode(item.payload, type=Decision)
         notification_id = UUID(item.key)
-        verdict = self._verdict(decision)
-        if not isinstance(verdict, Send):
+        verdict, compares = self._verdict(decision)
+        if not isinstance(verdict, Send) and (not compares or _overtaken(verdict)):
             return lambda transaction: self._end(transaction, notification_id, verdict)
         letter = self.letter(decision.draft_id, decision.draft_version)
         if letter.digest != decision.digest or hashlib.sha256(letter.content.encode()).hexdigest() != decision.digest:
             return lambda transaction: self._end(transaction, notification_id, Return("digest_differs"))
-        message_id = uuid4()
+        told = telling(letter.content, self.journal.keyed)
+        if compares and (effects := self._already_left(notification_id, told)) is not None:
+            return effects
+        if not isinstance(verdict, Send):
+            return lambda transaction: self._end(transaction, notification_id, verdict)
+        message_id = self.journal.message_id(notification_id)
         content = self.keys.seal(verdict.municipality, message_id, letter)
         if content is None:
             raise Postpone("no_key", NO_KEY_SECONDS)
-        return lambda transaction: self._commit(transaction, decision, notification_id, verdict, message_id, content)
+        sealed = Sealed(verdict.municipality, message_id, content, told)
+        return lambda transaction: self._commit(transaction, decision, notification_id, sealed)
 
-    def _verdict(self, decision: Decision) -> Verdict:
+    def _already_left(self, notification_id: UUID, told: Telling) -> Effects | None:
+        """After a restore: what to do with a letter that had left, wholly or in part; None when nothing of it was told."""
+        with self.database.transaction() as transaction:
+            found = compare(told, left.about(transaction, told.child))
+        if isinstance(found, Unclear):
+            if found.reason == "had_perhaps_left":
+                raise Postpone(found.reason, PERSON_SECONDS)
+            return lambda transaction: self._end(transaction, notification_id, Return("partly_left"))
+        return None if found is None else lambda transaction: self._adopt(transaction, notification_id, found, told)
+
+    def _adopt(self, transaction: Transaction, notification_id: UUID, found: AlreadyLeft, told: Telling) -> None:
+        row = _pending(transaction, notification_id)
+        if row is not None:
+            adopt(transaction, row, found.messages, told.facts)
+            _audit(transaction, row, "disclosure", "notification_had_left", recipient=row.delivery.municipality)
+
+    def journal_answer(self, item: WorkItem) -> Effects:
+        """Write a municipality's answer into the journal: it is the proof that its letter left."""
+        self.journal.append(Answered(msgspec.json.decode(item.payload, type=Receipt)))
+        return lambda transaction: None
+
+    def _verdict(self, decision: Decision) -> tuple[Verdict, bool]:
+        """What to do with a letter, and whether anything that left waits to be compared with."""
         with self.database.transaction() as transaction:
             if store.stopped(transaction):
                 raise Postpone("sending_is_stopped", STOPPED_SECONDS)
             told = store.load(transaction, decision.corrects) if decision.corrects else None
             newest = store.newest_draft(transaction, decision.case_id)
             routes = Routes(store.acting(transaction, decision.child), self.delegations, self.served)
-            now = transaction.now
+            now, compares = transaction.now, left.any_open(transaction)
         (residence,) = self.residence([decision.child], now)
-        return decide(decision, newest, residence, told.delivery.municipality if told else None, routes)
+        return decide(decision, newest, residence, told.delivery.municipality if told else None, routes), compares
 
     def _end(self, transaction: Transaction, notification_id: UUID, verdict: Verdict) -> None:
         """Not sent: suppressed for good, or back to a person."""
@@ -93,9 +138,7 @@ class Sender:
         publish(transaction, row)
         _audit(transaction, row, "consultation", f"{state}_{verdict.reason}")
 
-    def _commit(
-        self, transaction: Transaction, decision: Decision, notification_id: UUID, verdict: Send, message_id: UUID, content: str
-    ) -> None:
+    def _commit(self, transaction: Transaction, decision: Decision, notification_id: UUID, sealed: Sealed) -> None:
         row = _pending(transaction, notification_id)
         if row is None:
             return
@@ -107,14 +150,15 @@ class Sender:
         sent = advance(row.delivery, "sent", transaction.now)
         if sent is None:
             raise Poison("delivery_is_not_pending")
-        row.delivery, row.message_id = msgspec.structs.replace(sent, municipality=verdict.municipality), message_id
+        row.delivery, row.message_id = msgspec.structs.replace(sent, municipality=sealed.municipality), sealed.message_id
         store.update(transaction, row)
         publish(transaction, row)
-        refers_to = self._told_as(transaction, decision.corrects)
-        message = Notification(message_id, verdict.municipality, decision.kind, refers_to, transaction.now, content)
-        store.put_message(transaction, message)
+        refers_to, now = self._told_as(transaction, decision.corrects), transaction.now
+        message = Notification(sealed.message_id, sealed.municipality, decision.kind, refers_to, now, sealed.content)
+        cursor = store.put_message(transaction, message)
         offer(transaction, message, 1)
-        _audit(transaction, row, "disclosure", "notification_sent", recipient=verdict.municipality)
+        _audit(transaction, row, "disclosure", "notification_sent", recipient=sealed.municipality)
+        self.journal.append(Sent(sealed.message_id, sealed.municipality, cursor, decision.kind, decision.week, now, sealed.told))
 
     @staticmethod
     def _told_as(transaction: Transaction, notification_id: UUID | None) -> UUID | None:
@@ -132,6 +176,8 @@ class Sender:
     def offer_everything_unanswered(self) -> None:
         """The broker lost what it had: offer all that has no receipt, with the same ids."""
         with self.database.transaction() as transaction:
+            if store.held(transaction):  # receipts are lost too: `reconcile` finds them first
+                return
             for row in store.unanswered(transaction, transaction.now + timedelta(seconds=1)):
                 self._repeat(transaction, row)
 
@@ -145,6 +191,10 @@ def offer(transaction: Transaction, message: Notification, times: int) -> None:
     """Put a message on its municipality's topic. Its correlation is its own id: no trace of ours leaves."""
     key = str(message.message_id)
     transaction.publish(topics.municipal_notification(message.municipality), key, times, message, key)
+
+
+def _overtaken(verdict: Verdict) -> bool:
+    return isinstance(verdict, Return) and verdict.reason in OVERTAKEN
 
 
 def _pending(transaction: Transaction, notification_id: UUID) -> Row | None:

@@ -20,7 +20,7 @@ from litestar.params import FromPath
 from litestar.types import ControllerRouterHandler
 
 from events.topics import Topic
-from services.runtime import broker, points
+from services.runtime import broker, points, versions
 from services.runtime import log as logs
 from services.runtime.clock import Clock
 from services.runtime.clock import build as build_clock
@@ -96,6 +96,7 @@ class Service:
         """Run until SIGTERM or a fatal error; the exit code."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stop.set())
+        versions.wait_for_tables(self.store)
         writes = written_by(self.settings.service, self.settings.municipalities)
         cluster = broker.Broker(self.settings)
         broker.wait_for_broker(cluster)

@@ -64,14 +64,18 @@ class CaseSystems:
         self.answer = answer
         self.inbox: dict[UUID, tuple[Notification, dict[str, Any]]] = {}
         self._answered: set[UUID] = set()
+        self._cursors: dict[str, int] = {}
+        self._on_kafka = on_kafka
         self._stop = Signal()
-        codes = list(settings.municipalities)
-        targets = [(self._listen, (code,)) for code in codes[:on_kafka]] + [(self._poll, (codes[on_kafka:],))]
-        self._threads = [Thread(target=target, args=args, daemon=True) for target, args in targets]
+        self._threads: list[Thread] = []
 
     def __enter__(self) -> "CaseSystems":
+        """Begin to listen. What was answered before – also before an earlier stop – is not answered again."""
         taken_over = Doors(self.settings).get("operator", "delivery", "/deliveries", state="acknowledged")
-        self._answered = {UUID(row["message_id"]) for row in taken_over}
+        self._answered |= {UUID(row["message_id"]) for row in taken_over if row["message_id"]}
+        codes, self._stop = list(self.settings.municipalities), Signal()
+        targets = [(self._listen, (code,)) for code in codes[: self._on_kafka]] + [(self._poll, (codes[self._on_kafka :],))]
+        self._threads = [Thread(target=target, args=args, daemon=True) for target, args in targets]
         for thread in self._threads:
             thread.start()
         return self
@@ -100,7 +104,8 @@ class CaseSystems:
 
     def _poll(self, codes: Sequence[str]) -> None:
         doors = Doors(self.settings)
-        cursors = dict.fromkeys(codes, 0)
+        cursors = self._cursors
+        cursors.update({code: cursors.get(code, 0) for code in codes})
         while not self._stop.wait(POLL_SECONDS):
             try:
                 for code in self._expecting(doors) & cursors.keys():

@@ -18,7 +18,8 @@ from events.http.identity import ChildResidence
 from events.http.notification import FrozenLetter
 from events.municipal import Notification, Receipt
 from services.delivery import store as tables
-from services.delivery.handlers import SEND, on_cases, on_decisions, take_receipt
+from services.delivery.dispatch import Journal
+from services.delivery.handlers import JOURNAL, SEND, on_cases, on_decisions, take_receipt
 from services.delivery.sealing import Keys
 from services.delivery.work import OFFER_AGAIN, Sender
 from services.runtime.clock import FileClock
@@ -27,7 +28,10 @@ from services.runtime.errors import Poison
 from services.runtime.events import Event
 from services.runtime.work import Worker
 
-CONTENT = '{"letter": "Kære kommune"}'
+CONTENT = (
+    '{"title": "Kære kommune", "child": {"name": "Ada Testesen", "cpr": "610118-0000", "protected": false}, '
+    '"adults": [], "new_facts": [], "changed_facts": []}'
+)
 DIGEST = hashlib.sha256(CONTENT.encode()).hexdigest()
 
 
@@ -43,8 +47,10 @@ class Desk:
         self.residence = ChildResidence(self.child, self.child, "resident", True, "101", False)
         self.content = CONTENT
         self.meanwhile: Callable[[], None] = lambda: None
-        self.sender = Sender(store, self._residence, self._letter, Keys(keys), {}, frozenset({"101", "751"}))
-        self.worker = Worker(store, {SEND: self.sender.send})
+        self.journal = Journal(keys.parent / "dispatch", "key")
+        served = frozenset({"101", "751"})
+        self.sender = Sender(store, self._residence, self._letter, Keys(keys), self.journal, {}, served)
+        self.worker = Worker(store, {SEND: self.sender.send, JOURNAL: self.sender.journal_answer})
 
     def _residence(self, children: list[UUID], at: datetime) -> list[ChildResidence]:
         return [self.residence]

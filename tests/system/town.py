@@ -78,7 +78,7 @@ class Town:
         """Rows that an administrator reads; `{ns}` in the query stands for the namespace's prefix."""
         engines = self.system.engines
         with psycopg.connect(engines.admin_of(engines.database)) as connection:
-            statement = query.replace("{ns}", f"{self.system.namespace}_")
+            statement = query.replace("{ns}", f"{self.system.namespace}_" if self.system.namespace else "")
             return connection.execute(statement.encode(), values or None).fetchall()
 
     def vault(self) -> dict[str, str]:

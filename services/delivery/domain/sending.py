@@ -13,7 +13,11 @@ from events.decision import Decision
 from events.http.identity import ChildResidence
 
 SuppressReason = Literal["dead", "emigrated", "disappeared", "annulled", "unknown", "turned_18"]
-ReturnReason = Literal["newer_version", "case_closed", "child_merged", "protection_changed", "no_municipality", "digest_differs"]
+ReturnReason = Literal[
+    "newer_version", "case_closed", "child_merged", "protection_changed", "no_municipality", "digest_differs", "partly_left"
+]
+OVERTAKEN: frozenset[ReturnReason] = frozenset({"newer_version", "case_closed"})
+"""Deduplication has moved on: whatever this letter tells, a later one tells it or nobody does."""
 
 
 class Send(msgspec.Struct, frozen=True):
