@@ -99,6 +99,7 @@ def add_runtime_tables(metadata: MetaData) -> None:
         Column("holder", UUID, nullable=False),
         Column("fence", BigInteger, nullable=False),
         Column("expires_at", DateTime(timezone=True), nullable=False),
+        Column("clock_ms", BigInteger, comment="how far the holder's machine clock was ahead of the database's"),
     )
     Table(
         "work",
@@ -127,7 +128,13 @@ HANDOVER = """
     UNION ALL SELECT NULL, 'dead:' || coalesce(topic, origin), count(*)::bigint
         FROM dead_letter WHERE redriven_at IS NULL GROUP BY 1, 2
     UNION ALL SELECT NULL, 'work:' || kind, count(*)::bigint FROM work GROUP BY kind
+    UNION ALL SELECT NULL, 'dead_since:' || coalesce(topic, origin), extract(epoch FROM min(created_at))::bigint
+        FROM dead_letter WHERE redriven_at IS NULL GROUP BY 1, 2
+    UNION ALL SELECT NULL, 'behind:' || topic || '/' || partition, published FROM outbox_position WHERE published < last
+    UNION ALL SELECT NULL, 'clock_ms:' || name, clock_ms FROM lease WHERE name = 'relay' AND clock_ms IS NOT NULL
 """
+"""Hand-overs, and what the alarms need of every service: weekless measures `name:label`, read often and therefore cheap. Moments
+are seconds since 1970, so that every measure is a number."""
 
 
 def ledger_view(body: str) -> str:
