@@ -122,8 +122,8 @@ def read(settings: Settings) -> list[Measure]:
 
 
 VITALS = "week IS NULL AND strpos(measure, ':') > 0"
-"""The weekless measures `name:label`. The database sees from this alone which parts of a view it need not compute: the counts over
-all records and persons cost seconds at national size, and alarms are looked for every minute."""
+"""The weekless measures `name:label`. The database sees from this alone which parts of a view it need not compute: counts over all
+records and persons cost seconds at national size, and alarms are looked for every minute."""
 
 
 def vitals(settings: Settings) -> tuple[datetime, list[Measure]]:

@@ -1,4 +1,4 @@
-"""`socialsog alarms`: what needs a person now, for people and for a watch from outside (exit codes as of a monitoring plug-in)."""
+"""`socialsog alarms`: what needs a person now. Its exit codes are those of monitoring plug-ins, for a watch from outside."""
 
 import sys
 from typing import Any
@@ -44,10 +44,8 @@ def _print(answer: dict[str, Any]) -> None:
     for each in answer["looks"]:
         click.echo(f"scheduler, {each['name']}: {each['seconds_ago']:.0f} seconds ago, took {each['took_ms']} ms")
     if answer["late"]:
-        period = answer["period_seconds"]
-        click.echo(
-            f"SCHEDULER LATE: no look for alarms within three periods of {period:.0f} seconds; see screening's log", err=True
-        )
+        period = 3 * answer["period_seconds"]
+        click.echo(f"SCHEDULER LATE: no look for alarms within {period:.0f} seconds; see screening's log", err=True)
 
 
 COMMANDS: list[click.Command] = [alarms]

@@ -1,8 +1,8 @@
 """Leases with fencing numbers: who of several copies does what only one may do (relay, scheduler, audit sequencer).
 
 A lease is renewed by its holder and can be taken once it has run out, by real time. The fencing number rises with each new
-holder; a write of an old holder that woke up too late is refused by `confirm`. Each renewal also notes how far the holder's machine
-clock is from the database's, for the alarm about clocks.
+holder; a write of an old holder that woke up too late is refused by `confirm`. Each renewal also notes how far the
+holder's machine clock is ahead of the database's, for the alarm about clocks.
 """
 
 import time

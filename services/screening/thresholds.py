@@ -1,9 +1,10 @@
-"""The alarms' thresholds from the environment: `SOCIALSOG_ALARM_<KIND>_<UNIT>=warn,escalate`, the calendar, and how often to look."""
+"""The alarms' thresholds from the environment, `SOCIALSOG_ALARM_<KIND>_<UNIT>=warn,escalate`; the calendar; how often to look."""
 
 import os
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
+from typing import Any
 
 from services.runtime.errors import Fatal
 from services.screening.domain.limits import Limits, Step
@@ -29,7 +30,7 @@ CLOSED = "SOCIALSOG_ALARM_CLOSED_DAYS"
 
 def load(plan: Plan, environ: Mapping[str, str] = os.environ) -> tuple[Limits, float]:
     """Limits, and seconds between looks. Raises Fatal that names the variable to mend."""
-    changed = {field: _step(name, environ[name]) for name, field in VARIABLES.items() if name in environ}
+    changed: dict[str, Any] = {field: _step(name, environ[name]) for name, field in VARIABLES.items() if name in environ}
     limits = Limits(plan.first_week, plan.deadline, calendar=_calendar(environ))
     return replace(limits, **changed), _period(environ.get(PERIOD, str(PERIOD_SECONDS)))
 

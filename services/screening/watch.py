@@ -1,4 +1,4 @@
-"""The alarms' keeper: looks at the vitals every period, keeps what holds, and tells each change once – in the audit log and the log.
+"""The alarms' keeper: looks at the vitals every period, keeps what holds, and tells each change once, in audit log and log.
 
 What holds is in the table `alarm`, so that a restart, another copy or a repeated look raises nothing twice. A look that fails is
 logged and leaves its last moment where it was, and so becomes visible as late; it never stops the runs.
@@ -8,6 +8,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
+from typing import Any
 
 import msgspec
 
@@ -24,7 +25,7 @@ log = logging.getLogger(__name__)
 NOTED_SECONDS = 10.0
 """How often it is noted that the schedule was looked at: twice a second would be written for nobody."""
 LATE_PERIODS = 3
-"""Periods without a look after which the scheduler counts as dead: one may be slow, and the next copy needs its lease to run out."""
+"""Periods without a look after which the scheduler counts as dead: one may be slow, and another copy may have to take over."""
 
 ReadVitals = Callable[[], tuple[datetime, list[Measure]]]
 _ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtext(current_schema()), hashtext('alarms'))"
@@ -112,7 +113,7 @@ class Watch:
                 return  # another copy's look is newer than ours
             vitals = Vitals(transaction.now, real, {(each.service, each.name): each.amount for each in measures})
             found = holding(self._with_stalls(transaction, vitals), self.limits)
-            known: dict[tuple[str, str], Level] = {(row.kind, row.subject): row.level for row in transaction.execute(_OPEN)}
+            known = [Alarm(row.kind, row.subject, row.level, row.amount, row.detail) for row in transaction.execute(_OPEN)]
             told = changes(known, found)
             self._keep(transaction, told, real)
             _note(transaction, "alarms", real, begun)
@@ -131,11 +132,11 @@ class Watch:
         for alarm in (*told.raised, *told.escalated, *told.lowered, *told.kept):
             row = {"kind": alarm.kind, "subject": alarm.subject, "level": alarm.level, "detail": alarm.detail}
             transaction.execute(_HOLD, {**row, "amount": alarm.amount, "now": transaction.now, "seen": real})
-        for kind, subject in told.cleared:
-            transaction.execute(_CLEAR, {"kind": kind, "subject": subject, "now": transaction.now})
-        for action, alarms in _named(told):
-            for alarm in alarms:
-                transaction.audit("alteration", action, purpose="operation", **_codes(alarm))
+        for alarm in told.cleared:
+            transaction.execute(_CLEAR, {"kind": alarm.kind, "subject": alarm.subject, "now": transaction.now})
+        for action, alarm in told.told():
+            codes: dict[str, Any] = _codes(alarm)
+            transaction.audit("alteration", action, purpose="operation", **codes)
 
     def late(self, looks: Iterable[Look]) -> bool:
         """Whether the last look for alarms is so old (or never was) that the scheduler counts as dead."""
@@ -147,26 +148,14 @@ def _note(transaction: Transaction, name: str, at: datetime | None, begun: float
     transaction.execute(_NOTE, {"name": name, "at": at, "took": took})
 
 
-def _named(told: Changes) -> list[tuple[str, list[Alarm] | list[tuple[str, str]]]]:
-    return [
-        ("alarm_raised", told.raised),
-        ("alarm_escalated", told.escalated),
-        ("alarm_lowered", told.lowered),
-        ("alarm_cleared", told.cleared),
-    ]
-
-
-def _codes(alarm: Alarm | tuple[str, str]) -> dict[str, str | int]:
-    if isinstance(alarm, tuple):
-        return {"kind": alarm[0], "subject": alarm[1]}
-    return {"kind": alarm.kind, "subject": alarm.subject, "level": alarm.level, "amount": alarm.amount}
+def _codes(alarm: Alarm) -> dict[str, str | int]:
+    return {"alarm": alarm.kind, "about": alarm.subject, "severity": alarm.level, "amount": alarm.amount}
 
 
 def _tell(told: Changes) -> None:
-    for action, alarms in _named(told):
-        for alarm in alarms:
-            codes = {("about" if name == "subject" else f"alarm_{name}"): value for name, value in _codes(alarm).items()}
-            log.log(logging.INFO if action in ("alarm_lowered", "alarm_cleared") else logging.WARNING, action, extra=codes)
+    for action, alarm in told.told():
+        better = action in ("alarm_lowered", "alarm_cleared")
+        log.log(logging.INFO if better else logging.WARNING, action, extra=_codes(alarm))
 
 
 def current(transaction: Transaction) -> list[Held]:

@@ -3,7 +3,7 @@
 Subjects and details are codes and counts, never a person. What was raised before is no concern of a rule: `changes` compares.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -65,7 +65,7 @@ def zero(vitals: Vitals, limits: Limits) -> Iterator[Alarm]:
 
 
 def flood(vitals: Vitals, limits: Limits) -> Iterator[Alarm]:
-    """A run is held by the brake: far more (or far fewer) candidates than usual. Nothing is drafted until a person releases it."""
+    """A run is held by the brake: far more (or far fewer) candidates than usual. Nothing is drafted until it is released."""
     for week, started in vitals.labelled("screening", "braked").items():
         hours = _hours(moment(started), vitals.business)
         yield from _aged("flood", week, hours, limits.flood_hours, f"run held by the brake for {hours} hours")
@@ -126,7 +126,7 @@ def relay(vitals: Vitals, limits: Limits) -> Iterator[Alarm]:
 
 
 def clock(vitals: Vitals, limits: Limits) -> Iterator[Alarm]:
-    """A machine's clock differs from the database's, or the services' among one another. Never a simulated clock: they are real."""
+    """A machine's clock differs from the database's, or the services' among one another. A simulated clock has no part in it."""
     ahead: dict[str, int] = {}
     for service, _, milliseconds in vitals.everywhere("clock_ms"):
         ahead[service] = max(milliseconds, ahead.get(service, milliseconds), key=abs)
@@ -171,20 +171,24 @@ class Changes:
     escalated: list[Alarm]
     lowered: list[Alarm]
     kept: list[Alarm]
-    cleared: list[tuple[str, str]]
+    cleared: list[Alarm]
+
+    def told(self) -> Iterator[tuple[str, Alarm]]:
+        """What is worth an entry, each with its name."""
+        named = {"raised": self.raised, "escalated": self.escalated, "lowered": self.lowered, "cleared": self.cleared}
+        return ((f"alarm_{name}", alarm) for name, alarms in named.items() for alarm in alarms)
 
 
-def changes(known: Mapping[tuple[str, str], Level], found: Iterable[Alarm]) -> Changes:
+def changes(known: Iterable[Alarm], found: Iterable[Alarm]) -> Changes:
     """Compare what holds with what was known to hold, by kind and subject."""
     result = Changes([], [], [], [], [])
-    held = {alarm.key: alarm for alarm in found}
+    held, before = {alarm.key: alarm for alarm in found}, {alarm.key: alarm for alarm in known}
     for key, alarm in held.items():
-        before = known.get(key)
-        if before is None:
+        if key not in before:
             result.raised.append(alarm)
-        elif before == alarm.level:
+        elif before[key].level == alarm.level:
             result.kept.append(alarm)
         else:
             (result.escalated if alarm.level == "escalate" else result.lowered).append(alarm)
-    result.cleared.extend(key for key in known if key not in held)
+    result.cleared.extend(alarm for key, alarm in before.items() if key not in held)
     return result

@@ -21,9 +21,9 @@ class Limits:
     first_week: str
     deadline: time
     flood_hours: Step = Step(0, 24)
-    """Hours (business) that a run may be held: a warning at once, because nothing of that week is drafted until a person looks."""
+    """Hours (business) that a run may be held: a warning at once, because nothing of that week is drafted meanwhile."""
     missing_hours: Step = Step(0, 24)
-    """Hours (business) after Monday's deadline: at once a person can decide to run without; a day later it needs the management."""
+    """Hours (business) after Monday's deadline: from then on the week can be run without it; a day later somebody must have decided."""
     draft_days: Step = Step(1, 3)
     """Working days that a draft may lie: a child waits for it."""
     receipt_hours: Step = Step(24, 72)
@@ -31,7 +31,7 @@ class Limits:
     dead_hours: Step = Step(0, 24)
     """Hours (business) that a dead letter may wait: it may be a child's, so that the first is told at once."""
     relay_seconds: Step = Step(120, 900)
-    """Seconds (real) that an outbox may stand still: a broker's restart takes less than the first, a night's maintenance the second."""
+    """Seconds (real) that an outbox may stand still: a broker's restart takes less than the first."""
     clock_ms: Step = Step(5_000, 60_000)
     """Milliseconds (real) between clocks: machines with NTP differ by some; a minute moves the end of a week noticeably."""
     scheduler_seconds: Step = Step(900, 3_600)

@@ -33,7 +33,7 @@ class WorkingCalendar:
         return not weekend and day not in self.closed and day not in self._public
 
     def passed(self, since: datetime, now: datetime) -> int:
-        """Whole working days from one moment to another, by Danish time of day; what comes on a day off begins with the next day."""
+        """Whole working days between two moments, by Danish time of day; what comes on a day off begins with the next day."""
         since, now = since.astimezone(COPENHAGEN), now.astimezone(COPENHAGEN)
         while not self.works(since.date()):
             since = local(since.date() + _DAY)
