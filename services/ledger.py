@@ -122,7 +122,7 @@ def read(settings: Settings) -> list[Measure]:
 
 
 VITALS = "week IS NULL AND strpos(measure, ':') > 0"
-"""The weekless measures `name:label`. The database sees from this alone which parts of a view it need not compute: counts over all
+"""The weekless measures `name:label`. From this alone the database sees what of a view it need not compute: counts over all
 records and persons cost seconds at national size, and alarms are looked for every minute."""
 
 
