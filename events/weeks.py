@@ -54,6 +54,11 @@ def following(week: str) -> str:
     return label(monday(week) + _DAYS)
 
 
+def preceding(week: str) -> str:
+    """The week before."""
+    return label(monday(week) - _DAYS)
+
+
 def months_before(week: str, months: int) -> datetime:
     """Calendar months back from the end of a week, 00:00 Danish time; a day the month lacks becomes its last."""
     last = monday(week) + _DAYS

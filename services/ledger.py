@@ -6,11 +6,13 @@ on its way or waiting for anybody. The equations are those of `docs/decisions.md
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import create_engine, text
+from sqlalchemy import Connection, create_engine, text
 
 from events.topics import DOMAIN_SERVICES, declared
 from services.runtime.settings import Settings
@@ -115,6 +117,33 @@ def read(settings: Settings) -> list[Measure]:
         f"SELECT '{service}' AS service, week, measure, amount FROM {settings.database_name(service)}.ledger"
         for service in DOMAIN_SERVICES
     )
+    with _snapshot(settings) as connection:
+        return [Measure(*row) for row in connection.execute(text(query))]
+
+
+VITALS = "week IS NULL AND strpos(measure, ':') > 0"
+"""The weekless measures `name:label`. From this alone the database sees what of a view it need not compute: counts over all
+records and persons cost seconds at national size, and alarms are looked for every minute."""
+
+
+def vitals(settings: Settings) -> tuple[datetime, list[Measure]]:
+    """The weekless labelled measures of every schema in one snapshot, and when that was by the database's clock."""
+    with _snapshot(settings) as connection:
+        measures = [Measure(*row) for row in connection.execute(text(vitals_query(settings)))]
+        return connection.execute(text("SELECT now()")).scalar_one(), measures
+
+
+def vitals_query(settings: Settings) -> str:
+    """SQL of the vitals, with the same columns as a measure."""
+    return " UNION ALL ".join(
+        f"SELECT '{service}' AS service, week, measure, amount FROM {settings.database_name(service)}.ledger WHERE {VITALS}"
+        for service in DOMAIN_SERVICES
+    )
+
+
+@contextmanager
+def _snapshot(settings: Settings) -> Iterator[Connection]:
+    """One transaction in one snapshot, as the role that may read the ledger views and nothing else."""
     engine = create_engine(
         settings.database_url("ledger_reader"),
         isolation_level="REPEATABLE READ",
@@ -123,7 +152,7 @@ def read(settings: Settings) -> list[Measure]:
     )
     try:
         with engine.begin() as connection:
-            return [Measure(*row) for row in connection.execute(text(query))]
+            yield connection
     finally:
         engine.dispose()
 

@@ -106,6 +106,10 @@ RESTORED = "restored"
 LEDGER_VIEW = ledger_view("""
     SELECT week, 'approved' AS measure, count(*) AS amount FROM delivery GROUP BY week
     UNION ALL SELECT week, CASE state WHEN 'received' THEN 'sent' ELSE state END, count(*) FROM delivery GROUP BY 1, 2
+    UNION ALL SELECT NULL, 'unanswered_since:' || municipality, extract(epoch FROM min(changed_at))::bigint FROM delivery
+        WHERE state = 'sent' AND NOT EXISTS (
+            SELECT FROM delivery later WHERE later.corrects = delivery.notification_id AND later.message_id IS NOT NULL)
+        GROUP BY municipality
 """)
 
 

@@ -100,7 +100,8 @@ LEDGER_VIEW = ledger_view(
             ('rows_withdrawn', rows_withdrawn), ('rows_repeated', rows_repeated), ('rows_stale', rows_stale),
             ('rows_quarantined', rows_quarantined), ('extracts', (state = 'read')::int)) AS counted (measure, amount)
         UNION ALL SELECT week, 'extracts_refused', 1 FROM arrival WHERE state = 'refused'
-    ) AS each GROUP BY week, measure"""
+    ) AS each GROUP BY week, measure
+    UNION ALL SELECT NULL, 'rows:' || week, sum(rows_done)::bigint FROM extract GROUP BY week"""
 )
 
 KNOWN = "SELECT name, fingerprint, state FROM arrival"

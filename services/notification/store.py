@@ -120,6 +120,8 @@ LEDGER_VIEW = ledger_view(
     UNION ALL SELECT week, 'drafts_' || state, count(*) FROM draft GROUP BY week, state
     UNION ALL SELECT week, 'approvals', count(*) FROM letter GROUP BY week
     UNION ALL SELECT week, 'automatic', count(*) FILTER (WHERE automatic) FROM letter GROUP BY week
+    UNION ALL SELECT NULL, 'draft_since:' || state, extract(epoch FROM min(asked_at))::bigint
+        FROM draft WHERE state IN ('composing', 'waiting', 'held') GROUP BY state
     """
 )
 

@@ -1,10 +1,12 @@
 """Leases with fencing numbers: who of several copies does what only one may do (relay, scheduler, audit sequencer).
 
 A lease is renewed by its holder and can be taken once it has run out, by real time. The fencing number rises with each new
-holder; a write of an old holder that woke up too late is refused by `confirm`.
+holder; a write of an old holder that woke up too late is refused by `confirm`. Each renewal also notes how far the
+holder's machine clock is ahead of the database's, for the alarm about clocks.
 """
 
 import time
+from datetime import UTC, datetime
 from uuid import uuid4
 
 from services.runtime.database import Store
@@ -18,11 +20,12 @@ RENEW_SECONDS = 1.0
 """How long a hold is believed without asking; writers confirm their fencing number in any case."""
 
 _ACQUIRE = """
-    INSERT INTO lease AS l (name, holder, fence, expires_at)
-    VALUES (:name, :holder, 1, clock_timestamp() + make_interval(secs => :seconds))
+    INSERT INTO lease AS l (name, holder, fence, expires_at, clock_ms)
+    VALUES (:name, :holder, 1, clock_timestamp() + make_interval(secs => :seconds),
+        extract(epoch FROM CAST(:machine AS timestamptz) - clock_timestamp()) * 1000)
     ON CONFLICT (name) DO UPDATE SET
         fence = l.fence + CASE WHEN l.holder = excluded.holder THEN 0 ELSE 1 END,
-        holder = excluded.holder, expires_at = excluded.expires_at
+        holder = excluded.holder, expires_at = excluded.expires_at, clock_ms = excluded.clock_ms
     WHERE l.holder = excluded.holder OR l.expires_at < clock_timestamp()
     RETURNING fence
 """
@@ -44,7 +47,8 @@ class Lease:
             return True
         values = {"name": self.name, "holder": self.holder, "seconds": LEASE_SECONDS}
         with self.store.transaction() as transaction:
-            self.fence = transaction.execute(_ACQUIRE, values).scalar_one_or_none()
+            machine = datetime.now(UTC)
+            self.fence = transaction.execute(_ACQUIRE, {**values, "machine": machine}).scalar_one_or_none()
         self._renewed = time.monotonic()
         return self.fence is not None
 

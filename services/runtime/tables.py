@@ -102,6 +102,7 @@ def add_runtime_tables(metadata: MetaData) -> None:
         Column("holder", UUID, nullable=False),
         Column("fence", BigInteger, nullable=False),
         Column("expires_at", DateTime(timezone=True), nullable=False),
+        Column("clock_ms", BigInteger, comment="how far the holder's machine clock was ahead of the database's"),
     )
     Table(
         "work",
@@ -133,9 +134,15 @@ HANDOVER = """
     UNION ALL SELECT NULL, 'set_aside:' || coalesce(topic, origin), count(*)::bigint
         FROM dead_letter WHERE redriven_at IS NULL GROUP BY 1, 2
     UNION ALL SELECT NULL, 'work:' || kind, count(*)::bigint FROM work GROUP BY kind
+    UNION ALL SELECT NULL, 'dead_since:' || coalesce(topic, origin), extract(epoch FROM min(created_at))::bigint
+        FROM dead_letter WHERE redriven_at IS NULL GROUP BY 1, 2
+    UNION ALL SELECT NULL, 'behind:' || topic || '/' || partition, published FROM outbox_position WHERE published < last
+    UNION ALL SELECT NULL, 'clock_ms:' || name, clock_ms FROM lease WHERE name = 'relay' AND clock_ms IS NOT NULL
 """
 """What left and what arrived. `dead` counts facts that were set aside instead of handled; `set_aside` all that waits for an
-operator, also what no outbox ever held (a foreign or broken message) and what came again after it had been handled.
+operator, also what no outbox ever held (a foreign or broken message) and what came again after it had been handled. The rest is
+what the alarms need of every service: weekless measures `name:label`, read often and therefore cheap. Moments are seconds since
+1970, so that every measure is a number.
 """
 
 

@@ -8,21 +8,26 @@ import httpx
 
 from events import topics, weeks
 from events.http.identity import IdentityDoors, TiesAnswer, TiesRequest
+from services import ledger
 from services.runtime.client import Client
 from services.runtime.errors import Fatal, Transient, describe
 from services.runtime.service import Service
 from services.runtime.settings import Settings
-from services.screening import api, readiness
+from services.screening import alarm_api, api, readiness, thresholds
 from services.screening.handlers import Handlers
 from services.screening.readiness import Plan
 from services.screening.runner import Runner
 from services.screening.search import AskTies
 from services.screening.shelf import Shelf
+from services.screening.watch import Watch
 
 BRAKE_CEILING = 500
 """Candidates of one run that stop it whatever was usual: the whole country has 40 to 80 a week (public figures)."""
 SCHEDULER_SECONDS = 0.5
 """How often the schedule is looked at; a query or two."""
+
+LOOK_SECONDS = 1.0
+"""How often it is asked whether a look for alarms is due; renews the lease, so that one copy alone looks."""
 
 
 def plan(first_week: str, environ: Mapping[str, str] = os.environ) -> Plan:
@@ -63,6 +68,9 @@ def build(settings: Settings) -> Service:
     service.consume(topics.RECORD, handlers.on_records, versioned=False)
     service.consume(topics.ALIAS, handlers.on_aliases)
     service.consume(topics.EXTRACT, handlers.on_extracts)
-    service.every("scheduler", SCHEDULER_SECONDS, runner.scheduled)
-    service.serve(api.routes(runner))
+    limits, period = thresholds.load(runner.plan)
+    watch = Watch(service.store, limits, period, lambda: ledger.vitals(settings))
+    service.every("scheduler", SCHEDULER_SECONDS, watch.noting(runner.scheduled))
+    service.every("alarms", LOOK_SECONDS, watch.look_if_due)
+    service.serve([*api.routes(runner), *alarm_api.routes(watch)])
     return service

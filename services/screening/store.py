@@ -23,6 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import UUID
 
 from services.runtime.tables import add_runtime_tables, ledger_view
+from services.screening.domain.brakes import USUAL_RUNS
 from services.screening.domain.verdicts import OUTCOMES
 
 metadata = MetaData()
@@ -150,6 +151,38 @@ Table(
     Column("content", LargeBinary, nullable=False),
 )
 
+# What the scheduler repeats: `runs` and `alarms`, when last done (real time), how long it took.
+Table(
+    "look",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("took_ms", BigInteger, nullable=False),
+)
+# An alarm keeps its row when it is cleared; raised again it is a new one. Business time, except `seen_at` (the last look, real).
+Table(
+    "alarm",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=True),
+    Column("kind", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("level", Text, nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("raised_at", DateTime(timezone=True), nullable=False),
+    Column("escalated_at", DateTime(timezone=True)),
+    Column("seen_at", DateTime(timezone=True), nullable=False),
+    Column("cleared_at", DateTime(timezone=True)),
+    Index("alarm_open", "kind", "subject", unique=True, postgresql_where=text("cleared_at IS NULL")),
+)
+Table(
+    "stall",
+    metadata,
+    Column("place", Text, primary_key=True),
+    Column("published", BigInteger, nullable=False),
+    Column("since", DateTime(timezone=True), nullable=False),
+)
+
 FATES = ("in_evidence", "not_counted", "waiting", "unidentifiable", "superseded", "withdrawn")
 """What becomes of a record in a run; the ledger's parts of `records`."""
 
@@ -181,4 +214,11 @@ LEDGER_VIEW = ledger_view(f"""
     UNION ALL SELECT week, 'run_' || status, 1 FROM run
     UNION ALL SELECT week, 'catalogue:' || catalogue, 1 FROM run
     UNION ALL SELECT week, 'missing:' || district, 1 FROM run CROSS JOIN unnest(missing_districts) AS district
+    UNION ALL SELECT NULL, 'candidates:' || r.week, (SELECT count(*) FROM candidate c WHERE c.run_id = r.run_id)
+        FROM (SELECT run_id, week FROM run ORDER BY week DESC LIMIT {USUAL_RUNS + 1}) AS r
+    UNION ALL SELECT NULL, 'braked:' || week, extract(epoch FROM started_at)::bigint FROM run WHERE status = 'braked'
+    UNION ALL SELECT NULL, 'covers:' || district, extract(epoch FROM max(covers_until))::bigint FROM (
+        SELECT district, sequence, covers_until, row_number() OVER (PARTITION BY district ORDER BY sequence) AS place FROM extract
+    ) AS ordered WHERE sequence = place GROUP BY district
+    UNION ALL SELECT NULL, 'looked:' || name, extract(epoch FROM at)::bigint FROM look
 """)

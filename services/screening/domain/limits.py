@@ -1,0 +1,40 @@
+"""When an alarm is raised and when it is escalated: every threshold with its unit and reason. The environment may change each."""
+
+from dataclasses import dataclass, field
+from datetime import time
+
+from services.screening.domain.workdays import WorkingCalendar
+
+
+@dataclass(frozen=True)
+class Step:
+    """Thresholds of one kind: from `warn` on a warning, from `escalate` on escalated."""
+
+    warn: int
+    escalate: int
+
+
+@dataclass(frozen=True)
+class Limits:
+    """All thresholds, and the calendar and the week's hours that they are counted by."""
+
+    first_week: str
+    deadline: time
+    flood_hours: Step = Step(0, 24)
+    """Hours (business) that a run may be held: a warning at once, because nothing of that week is drafted meanwhile."""
+    missing_hours: Step = Step(0, 24)
+    """Hours (business) after Monday's deadline: now the week can be run without it; a day later somebody must have decided."""
+    draft_days: Step = Step(1, 3)
+    """Working days that a draft may lie: a child waits for it."""
+    receipt_hours: Step = Step(24, 72)
+    """Hours (business) without any receipt: delivery offers again after 24; after three days somebody must have telephoned."""
+    dead_hours: Step = Step(0, 24)
+    """Hours (business) that a dead letter may wait: it may be a child's, so that the first is told at once."""
+    relay_seconds: Step = Step(120, 900)
+    """Seconds (real) that an outbox may stand still: a broker's restart takes less than the first."""
+    clock_ms: Step = Step(5_000, 60_000)
+    """Milliseconds (real) between clocks: machines with NTP differ by some; a minute moves the end of a week noticeably."""
+    scheduler_seconds: Step = Step(900, 3_600)
+    """Seconds (real) since the schedule was last looked at: the national run itself takes minutes."""
+    calendar: WorkingCalendar = field(default_factory=WorkingCalendar)
+    """Saturdays and customary days off."""
