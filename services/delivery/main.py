@@ -7,6 +7,7 @@ from services.delivery.api import routes
 from services.delivery.handlers import SEND, on_cases, on_decisions, on_receipts
 from services.delivery.routing import DELEGATIONS
 from services.delivery.sealing import Keys
+from services.delivery.store import GAUGES
 from services.delivery.work import Sender
 from services.runtime.client import Client
 from services.runtime.service import Service
@@ -31,4 +32,5 @@ def build(settings: Settings) -> Service:
     service.every("offer", OFFER_SECONDS, sender.offer_again)
     service.on_lost = sender.offer_everything_unanswered
     service.serve(routes(service.store))
+    service.measure(GAUGES)
     return service

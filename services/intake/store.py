@@ -102,6 +102,11 @@ LEDGER_VIEW = ledger_view(
         UNION ALL SELECT week, 'extracts_refused', 1 FROM arrival WHERE state = 'refused'
     ) AS each GROUP BY week, measure"""
 )
+GAUGES = """
+    SELECT 'socialsog_extracts', state, NULL, count(*)::float8 FROM arrival GROUP BY state
+    UNION ALL SELECT 'socialsog_covered_timestamp_seconds', district, NULL, extract(epoch FROM max(covers_until))::float8
+        FROM extract WHERE state = 'read' GROUP BY district
+"""
 
 KNOWN = "SELECT name, fingerprint, state FROM arrival"
 ARRIVED = """

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 from sqlalchemy import Engine, create_engine
 
+from services.runtime import tracing
 from services.runtime.clock import Clock
 from services.runtime.outbox import write_publications
 from services.runtime.settings import Settings
@@ -41,6 +42,7 @@ class Store:
             transaction = Transaction(self.service, connection, self.clock.now())
             yield transaction
             write_publications(transaction)
+        tracing.published(transaction.traced)
         if transaction.publications or transaction.enqueued:
             for wake in self.on_commit:
                 wake()

@@ -9,6 +9,7 @@ from uuid import uuid4
 
 from services.runtime.database import Store
 from services.runtime.errors import Transient
+from services.runtime.metrics import LEASE
 from services.runtime.transaction import Transaction
 
 LEASE_SECONDS = 5
@@ -46,6 +47,7 @@ class Lease:
         with self.store.transaction() as transaction:
             self.fence = transaction.execute(_ACQUIRE, values).scalar_one_or_none()
         self._renewed = time.monotonic()
+        LEASE.labels(self.name).set(self.fence is not None)
         return self.fence is not None
 
     def confirm(self, transaction: Transaction) -> None:
@@ -56,6 +58,7 @@ class Lease:
 
     def release(self) -> None:
         """Let the next copy have it at once (orderly stop)."""
+        LEASE.labels(self.name).set(0)
         with self.store.transaction() as transaction:
             transaction.execute(
                 "UPDATE lease SET expires_at = clock_timestamp() WHERE name = :name AND holder = :holder",

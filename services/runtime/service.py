@@ -5,6 +5,7 @@ whoever runs it sees it; SIGTERM stops it in order with 0.
 """
 
 import logging
+import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -20,7 +21,7 @@ from litestar.params import FromPath
 from litestar.types import ControllerRouterHandler
 
 from events.topics import Topic
-from services.runtime import broker
+from services.runtime import broker, metrics, tracing
 from services.runtime import log as logs
 from services.runtime.clock import Clock
 from services.runtime.clock import build as build_clock
@@ -31,6 +32,7 @@ from services.runtime.errors import Fatal, Poison, Transient, describe, is_trans
 from services.runtime.events import Decoder
 from services.runtime.http import Door, Server, actor, allow, application, doors
 from services.runtime.lease import Lease
+from services.runtime.measures import Measures
 from services.runtime.relay import Relay, written_by
 from services.runtime.settings import Settings, load
 from services.runtime.transaction import Transaction
@@ -57,6 +59,7 @@ class Service:
         self._doers: dict[str, Callable[[WorkItem], Effects]] = {}
         self._periodic: list[tuple[str, float, Callable[[], None]]] = []
         self._routes: list[ControllerRouterHandler] = []
+        self._measured: list[str] = []
         self._stop = Signal()
         self._failure: BaseException | None = None
 
@@ -75,6 +78,10 @@ class Service:
     def serve(self, routes: Sequence[ControllerRouterHandler]) -> None:
         """Open HTTP doors."""
         self._routes += routes
+
+    def measure(self, query: str) -> None:
+        """Export gauges from this service's own tables: rows of (metric, label, label, value), from small tables or indexes."""
+        self._measured.append(query)
 
     def doors(self) -> list[Door]:
         """The table *endpoint × principal* of this service."""
@@ -121,7 +128,9 @@ class Service:
             parts.append(("worker", Worker(self.store, self._doers).run))
         parts += [(name, partial(self._repeat, name, seconds, action)) for name, seconds, action in self._periodic]
         missing = (lambda: [] if consumer.ready.is_set() else ["consumer"]) if self._subscriptions else list
-        app = application(self.settings, [*self._routes, *operator_doors(self)], missing)
+        found = metrics.registry()
+        found.register(Measures(self.store, self._measured))
+        app = application(self.settings, [*self._routes, *operator_doors(self)], missing, found)
         return [*parts, ("http", Server.build(self.settings, app).run_until)]
 
     def _guarded(self, part: Callable[[Signal], None]) -> None:
@@ -138,10 +147,13 @@ class Service:
         while not stop.wait(seconds):
             try:
                 if lease.hold():
-                    action()
+                    with logs.bound(part=name):
+                        action()
+                    metrics.PERIODIC_AT.labels(name).set_to_current_time()
             except Exception as error:
                 if not is_transient(error):
                     raise
+                metrics.RETRIES.labels(name).inc()
                 log.warning("periodic_waits", extra={"name_of": name, "error": describe(error)})
         lease.release()
 
@@ -168,9 +180,11 @@ def operator_doors(service: Service) -> list[ControllerRouterHandler]:
 def main(name: str, build: Callable[[Settings], Service]) -> None:
     """Entry point of a service process."""
     logs.configure(name)
+    tracing.configure(name, os.environ)
     try:
         code = build(load(name)).run()
     except Fatal as error:
         log.critical("fatal", extra={"error": describe(error)})
         code = EXIT_FATAL
+    tracing.close()
     sys.exit(code)

@@ -18,6 +18,7 @@ from services.screening.readiness import Plan
 from services.screening.runner import Runner
 from services.screening.search import AskTies
 from services.screening.shelf import Shelf
+from services.screening.store import GAUGES
 
 BRAKE_CEILING = 500
 """Candidates of one run that stop it whatever was usual: the whole country has 40 to 80 a week (public figures)."""
@@ -65,4 +66,5 @@ def build(settings: Settings) -> Service:
     service.consume(topics.EXTRACT, handlers.on_extracts)
     service.every("scheduler", SCHEDULER_SECONDS, runner.scheduled)
     service.serve(api.routes(runner))
+    service.measure(GAUGES)
     return service

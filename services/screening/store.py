@@ -182,3 +182,9 @@ LEDGER_VIEW = ledger_view(f"""
     UNION ALL SELECT week, 'catalogue:' || catalogue, 1 FROM run
     UNION ALL SELECT week, 'missing:' || district, 1 FROM run CROSS JOIN unnest(missing_districts) AS district
 """)
+GAUGES = """
+    SELECT 'socialsog_runs', status, NULL, count(*)::float8 FROM run GROUP BY status
+    UNION ALL SELECT 'socialsog_run_timestamp_seconds', NULL, NULL, extract(epoch FROM max(started_at))::float8 FROM run
+    UNION ALL SELECT 'socialsog_run_candidates', NULL, NULL, count(*)::float8
+        FROM candidate JOIN run USING (run_id) WHERE week = (SELECT max(week) FROM run)
+"""

@@ -139,7 +139,7 @@ def test_live_counts_agree_with_the_ledger(town: Town) -> None:
 
 
 def test_no_door_opens_to_anyone_it_is_not_meant_for(town: Town) -> None:
-    people = ["operator", "auditor", "approver", "clerk", "reviewer-1461", "municipality-101", *topics.DOMAIN_SERVICES]
+    people = ["operator", "auditor", "approver", "clerk", "scraper", "reviewer-1461", "municipality-101", *topics.DOMAIN_SERVICES]
     kinds = {"reviewer-1461": "reviewer", "municipality-101": "municipality"}
     for name in topics.DOMAIN_SERVICES:
         build = import_module(f"services.{name}.main").build
