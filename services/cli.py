@@ -2,7 +2,7 @@
 
 import click
 
-from services.commands import approver, auditor, clerk, operator, reviewer
+from services.commands import approver, auditor, clerk, doctor, operator, reviewer
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -18,7 +18,7 @@ def main() -> None:
     """
 
 
-for user in (operator, reviewer, approver, clerk, auditor):
+for user in (operator, doctor, reviewer, approver, clerk, auditor):
     for command in user.COMMANDS:
         main.add_command(command)
 

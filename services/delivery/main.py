@@ -33,4 +33,5 @@ def build(settings: Settings) -> Service:
     service.on_lost = sender.offer_everything_unanswered
     service.serve(routes(service.store))
     service.measure(GAUGES)
+    service.check(lambda: [keys.check(settings.municipalities)])
     return service

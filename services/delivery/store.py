@@ -88,7 +88,7 @@ LEDGER_VIEW = ledger_view("""
     UNION ALL SELECT week, CASE state WHEN 'received' THEN 'sent' ELSE state END, count(*) FROM delivery GROUP BY 1, 2
 """)
 GAUGES = """
-    SELECT 'socialsog_deliveries', coalesce(municipality, 'none'), state, count(*)::float8 FROM delivery GROUP BY municipality, state
+    SELECT 'socialsog_deliveries', coalesce(municipality, 'none'), state, count(*)::float8 FROM delivery GROUP BY 2, 3
     UNION ALL SELECT 'socialsog_unanswered_timestamp_seconds', NULL, NULL, extract(epoch FROM min(changed_at))::float8
         FROM delivery WHERE state = 'sent'
     UNION ALL SELECT 'socialsog_sending_stopped', NULL, NULL, coalesce(max(stopped::int), 0)::float8 FROM brake

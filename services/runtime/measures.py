@@ -23,8 +23,8 @@ RUNTIME = """
     UNION ALL SELECT 'socialsog_outbox_waiting_messages', 'municipality.notification.v1', NULL, sum(last - published)::float8
         FROM outbox_position WHERE topic LIKE 'municipality.%' HAVING count(*) > 0
     UNION ALL SELECT 'socialsog_dead_letters',
-        CASE WHEN topic LIKE 'municipality.%' THEN 'municipality.receipt.v1' ELSE coalesce(topic, origin) END, NULL, count(*)::float8
-        FROM dead_letter WHERE redriven_at IS NULL GROUP BY 2
+        CASE WHEN topic LIKE 'municipality.%' THEN 'municipality.receipt.v1' ELSE coalesce(topic, origin) END,
+        NULL, count(*)::float8 FROM dead_letter WHERE redriven_at IS NULL GROUP BY 2
     UNION ALL SELECT 'socialsog_work_waiting', kind, NULL, count(*)::float8 FROM work GROUP BY kind
     UNION ALL SELECT 'socialsog_work_overdue_seconds', kind, NULL,
         greatest(0, extract(epoch FROM clock_timestamp() - min(next_attempt_at)))::float8 FROM work GROUP BY kind

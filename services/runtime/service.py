@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from threading import Event as Signal
@@ -23,11 +24,14 @@ from litestar.types import ControllerRouterHandler
 from events.topics import Topic
 from services.runtime import broker, metrics, tracing
 from services.runtime import log as logs
+from services.runtime.checks.finding import Finding, ok, warn
+from services.runtime.checks.moving import restart
 from services.runtime.clock import Clock
 from services.runtime.clock import build as build_clock
 from services.runtime.consumer import Consumer, Handler, Subscription, apply
 from services.runtime.database import Store
 from services.runtime.dead_letters import DeadLetter, DeadLetters
+from services.runtime.doctor import Check, Doctor
 from services.runtime.errors import Fatal, Poison, Transient, describe, is_transient, where
 from services.runtime.events import Decoder
 from services.runtime.http import Door, Server, actor, allow, application, doors
@@ -43,6 +47,8 @@ log = logging.getLogger(__name__)
 Part = Callable[[Signal], None]
 STOP_SECONDS = 20
 """Longest wait for one part to finish what it is doing."""
+LATE_SECONDS = 60.0
+"""A repeated action that has not succeeded for so long is worth a look."""
 EXIT_FATAL = 70
 """BSD's EX_SOFTWARE: the log's last line says what to mend."""
 
@@ -60,6 +66,8 @@ class Service:
         self._periodic: list[tuple[str, float, Callable[[], None]]] = []
         self._routes: list[ControllerRouterHandler] = []
         self._measured: list[str] = []
+        self._checks: list[Check] = []
+        self._done: dict[str, float] = {}
         self._stop = Signal()
         self._failure: BaseException | None = None
 
@@ -83,6 +91,30 @@ class Service:
         """Export gauges from this service's own tables: rows of (metric, label, label, value), from small tables or indexes."""
         self._measured.append(query)
 
+    def check(self, look: Check) -> None:
+        """Let the doctor look at something that only this service has."""
+        self._checks.append(look)
+
+    def doctor(self) -> Doctor:
+        """What the operator may ask about this service's health."""
+        reads = [each.topic for each in self._subscriptions]
+        return Doctor(self.settings, reads, self._writes, self.store, [self._repeated, *self._checks])
+
+    @property
+    def _writes(self) -> list[Topic]:
+        return written_by(self.settings.service, self.settings.municipalities)
+
+    def _repeated(self) -> list[Finding]:
+        """Whether each repeated action of this copy has succeeded lately."""
+        late = {
+            name: since
+            for name, seconds, _ in self._periodic
+            if (since := time.monotonic() - self._done.get(name, time.monotonic())) > LATE_SECONDS + 10 * seconds
+        }
+        for name, since in late.items():
+            return [warn("schedule", f"{name} has not succeeded for {since:.0f} s", restart(self.settings.service))]
+        return [ok("schedule", ", ".join(name for name, _, _ in self._periodic))] if self._periodic else []
+
     def doors(self) -> list[Door]:
         """The table *endpoint × principal* of this service."""
         return doors([*self._routes, *operator_doors(self)])
@@ -103,7 +135,7 @@ class Service:
         """Run until SIGTERM or a fatal error; the exit code."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stop.set())
-        writes = written_by(self.settings.service, self.settings.municipalities)
+        writes = self._writes
         cluster = broker.Broker(self.settings)
         broker.wait_for_broker(cluster)
         cluster.check_rights([each.topic for each in self._subscriptions], writes)
@@ -150,6 +182,9 @@ class Service:
                     with logs.bound(part=name):
                         action()
                     metrics.PERIODIC_AT.labels(name).set_to_current_time()
+                    self._done[name] = time.monotonic()
+                else:
+                    self._done.pop(name, None)
             except Exception as error:
                 if not is_transient(error):
                     raise
@@ -159,7 +194,7 @@ class Service:
 
 
 def operator_doors(service: Service) -> list[ControllerRouterHandler]:
-    """Doors that every service has for the operator: its dead letters."""
+    """Doors that every service has for the operator: its dead letters and its health."""
 
     @get("/dead-letters", opt=allow("operator"), sync_to_thread=True)
     def list_dead_letters() -> list[DeadLetter]:
@@ -174,7 +209,7 @@ def operator_doors(service: Service) -> list[ControllerRouterHandler]:
             raise NotFoundException(f"it fails again: {describe(error)}") from None
         return {"redriven": number}
 
-    return [list_dead_letters, redrive]
+    return [list_dead_letters, redrive, *service.doctor().doors()]
 
 
 def main(name: str, build: Callable[[Settings], Service]) -> None:

@@ -7,7 +7,7 @@ anew; that costs a rebalance and repeats nothing, because the offsets are our ow
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from events.topics import Topic
 from services.runtime import broker, metrics
@@ -54,17 +54,19 @@ class Watchdog:
 
     def _behind(self, cluster_id: str) -> dict[tuple[str, int], int]:
         """Places where messages wait, with the offset that is next."""
+        return {place: at for place, (at, waiting) in self.stands(cluster_id).items() if waiting}
+
+    def stands(self, cluster_id: str) -> dict[tuple[str, int], tuple[int, int]]:
+        """Of each place the offset that is next, and how many messages wait."""
         with self.store.transaction() as transaction:
             query = "SELECT topic, partition, next_offset FROM offsets WHERE cluster = :cluster"
             rows = transaction.execute(query, {"cluster": cluster_id}).all()
         stands = {(row.topic, row.partition): row.next_offset for row in rows}
         ends = {self.places[place]: end for place, end in self.cluster.end_offsets(self.places).items()}
-        self._show(stands, ends)
-        return {place: stands.get(place, 0) for place, end in ends.items() if end > stands.get(place, 0)}
-
-    def _show(self, stands: Mapping[tuple[str, int], int], ends: Mapping[tuple[str, int], int]) -> None:
+        found = {place: (stands.get(place, 0), max(0, end - stands.get(place, 0))) for place, end in ends.items()}
         behind: Counter[str] = Counter()
-        for place, end in ends.items():
-            behind[self._labels[place[0]]] += max(0, end - stands.get(place, 0))
+        for (topic, _), (_, waiting) in found.items():
+            behind[self._labels[topic]] += waiting
         for name, messages in behind.items():
             metrics.LAG.labels(name).set(messages)
+        return found
