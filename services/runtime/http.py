@@ -27,6 +27,8 @@ from services.runtime.settings import Settings
 
 log = logging.getLogger(__name__)
 
+EXPOSITION = CONTENT_TYPE_LATEST.partition("; charset")[0]
+"""The framework adds the character set itself."""
 OPEN_PATHS = ("/live", "/ready")
 """Health doors tell nothing but yes or no."""
 
@@ -108,9 +110,9 @@ def application(
     def liveness() -> str:
         return "ok"
 
-    @get("/metrics", opt=allow("scraper"), media_type=MediaType.TEXT, sync_to_thread=True)
+    @get("/metrics", opt=allow("scraper"), sync_to_thread=True)
     def exposition() -> Response[bytes]:
-        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+        return Response(generate_latest(registry), media_type=EXPOSITION)
 
     app = Litestar(
         [readiness, liveness, exposition, *routes],

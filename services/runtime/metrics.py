@@ -5,8 +5,11 @@ several copies of a service each reports its own counters; what is read from the
 dashboards and alerts take the `max`.
 """
 
+import math
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, disable_created_metrics
 
@@ -83,6 +86,19 @@ def registry() -> CollectorRegistry:
         made.register(metric)
     ProcessCollector(registry=made)
     return made
+
+
+def watch_disk(place: str, folder: Path) -> None:
+    """Export how much of the disk under a folder is free, whenever somebody asks; nothing where it cannot be reached."""
+
+    def free() -> float:
+        try:
+            usage = shutil.disk_usage(folder)
+        except OSError:
+            return math.nan
+        return usage.free / usage.total
+
+    DISK_FREE.labels(place).set_function(free)
 
 
 def label(topic: Topic) -> str:

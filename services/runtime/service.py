@@ -70,6 +70,7 @@ class Service:
         self._done: dict[str, float] = {}
         self._stop = Signal()
         self._failure: BaseException | None = None
+        metrics.watch_disk("state", settings.state)
 
     def consume(self, topic: Topic, handler: Handler, *, versioned: bool = True) -> None:
         """Handle the events of a topic; stale ones are dropped unless the handler applies versions itself."""

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from services.runtime.checks.finding import Finding, bad, ok, warn
-from services.runtime.metrics import DISK_FREE
 
 WARN_FREE = 0.10
 BAD_FREE = 0.03
@@ -33,7 +32,6 @@ def disk(name: str, folder: Path) -> Finding:
     except OSError as error:
         return bad("disk", f"{name} cannot be reached ({type(error).__name__})", f"mkdir -p {folder}  # or mount it")
     free = usage.free / usage.total
-    DISK_FREE.labels(name).set(free)
     what = f"{free:.0%} free ({usage.free / 1e9:.0f} GB) where {name} lies"
     if free < WARN_FREE:
         return (bad if free < BAD_FREE else warn)("disk", what, f"df -h {folder}  # remove what is not needed, or enlarge it")
