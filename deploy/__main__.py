@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from deploy.console import Steps
+from deploy.doctor import look
 from deploy.embedded.java import CHECKOUT, DamagedJar
 from deploy.embedded.kafka import KafkaFailed
 from deploy.embedded.postgres import PostgresFailed
@@ -22,6 +23,8 @@ from deploy.engines import given
 from deploy.processes import ServiceFailed
 from deploy.provision.kafka import ProvisioningFailed
 from deploy.system import MARK, System
+from services.commands.common import as_json
+from services.commands.doctor import show
 from services.runtime.settings import SERVICES
 
 FAILURES = (DamagedJar, KafkaFailed, PostgresFailed, UnsafeFolder, ServiceFailed, ProvisioningFailed)
@@ -123,6 +126,13 @@ def status() -> None:
     for name in ("kafka", "postgres", *SERVICES):
         pid = found.services.process(name).pid
         click.echo(f"{name:<14} {f'running, process {pid}' if pid else 'not running'}")
+
+
+@main.command()
+@as_json
+def doctor(as_json: bool) -> None:
+    """Say how everything is, and what mends what is not well. Exit codes: 0 all is well, 1 warnings, 2 bad."""
+    sys.exit(show(look(system()), as_json=as_json))
 
 
 @main.command()

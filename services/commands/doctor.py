@@ -49,13 +49,17 @@ def doctor(as_json: bool) -> None:
 
     One line per check; below each that is not well the command that mends it. Exit codes: 0 all is well · 1 warnings · 2 bad.
     """
-    found = examine(settings())
+    raise SystemExit(show(examine(settings()), as_json=as_json))
+
+
+def show(found: Sequence[Line], *, as_json: bool) -> int:
+    """Print the report; the exit code that says the same."""
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode([line.document() for line in found])).decode())
     else:
         _print(found)
     levels = {line.finding.level for line in found}
-    raise SystemExit(EXIT_BAD if "bad" in levels else EXIT_WARNING if "warn" in levels else 0)
+    return EXIT_BAD if "bad" in levels else EXIT_WARNING if "warn" in levels else 0
 
 
 def examine(found: Settings) -> list[Line]:

@@ -42,11 +42,10 @@ class Doctor:
     def _kafka(self, cluster: Broker) -> list[Finding]:
         try:
             findings = kafka.check(cluster, self.reads, self.writes)
-            if self.store and self.reads:
-                findings.append(moving.lag(self.store, cluster, self.reads))
         except Transient:
             return [kafka.unreachable(self.settings.kafka)]
-        return findings
+        well = all(each.level != "bad" for each in findings)
+        return [*findings, *([moving.lag(self.store, cluster, self.reads)] if self.store and self.reads and well else [])]
 
     def _database(self) -> list[Finding]:
         if self.store is None:

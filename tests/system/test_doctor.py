@@ -8,7 +8,8 @@ import re
 import shlex
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from functools import partial
 from typing import Any
 
 import httpx
@@ -16,9 +17,10 @@ import msgspec
 import psycopg
 import pytest
 from click.testing import CliRunner, Result
-from kafka.admin import ACLOperation, KafkaAdminClient
+from kafka.admin import ACLOperation, ConfigResource, ConfigResourceType
 from prometheus_client.parser import text_string_to_metric_families
 
+from deploy.doctor import administrator as administrator_sees
 from deploy.provision import kafka as provisioning
 from deploy.system import System
 from deploy.testing import Running
@@ -142,22 +144,43 @@ def test_a_right_too_few_and_one_too_many_are_mended_by_provisioning(system: Sys
     rights = provisioning.rights([topics.AUDIT["intake"]], [], named)
     lost = next(right for right in rights if right.principal == named("audit"))
     surplus = dataclasses.replace(lost, operation=ACLOperation.WRITE)
-    with administration(system) as client:
+    with closing(system.kafka().client()) as client:
         client.delete_acls([provisioning._exactly(lost.acl())])
         wait_until(lambda: not becomes_well(system), DEADLINE_SECONDS, "the right is gone")
         code, lines = unwell(system)
         assert (code, {(line["service"], line["check"]) for line in lines}) == (2, {("audit", "topics"), ("audit", "rights")})
         assert all(line["mend"].startswith("make start") for line in lines)
+        assert [each.check for each in administrator_sees(system) if each.level == "bad"] == ["rights"]
         client.create_acls([lost.acl(), surplus.acl()])
         wait_until(lambda: "more than declared" in str(unwell(system)[1]), DEADLINE_SECONDS, "the surplus is seen")
     system.prepare()
     wait_until(lambda: becomes_well(system), DEADLINE_SECONDS, "provisioning has mended it")
 
 
+def first_is(system: System, level: str) -> bool:
+    return next(administrator_sees(system)).level == level
+
+
+def test_a_topic_that_keeps_longer_than_declared(system: System) -> None:
+    """Services may not see how long topics keep; the administrator does."""
+    assert {each.level for each in administrator_sees(system)} == {"ok"}
+    name = system.settings("audit").kafka_name(topics.CASE.name)
+    with closing(system.kafka().client()) as client:
+        for kept, level in (("-1", "bad"), (str(topics.CASE.retention_ms), "ok")):
+            client.alter_configs([ConfigResource(ConfigResourceType.TOPIC, name, {"retention.ms": kept})])
+            wait_until(partial(first_is, system, level), DEADLINE_SECONDS, "it is seen")
+            finding = next(administrator_sees(system))
+            assert level == "ok" or f"--entity-name {name} --add-config retention.ms={topics.CASE.retention_ms}" in finding.mend
+
+
 def test_a_relay_that_does_not_advance(system: System) -> None:
     """Its lease is held by a copy that does nothing, as one that hangs would."""
     with administrator(system) as connection:
         connection.execute("UPDATE lease SET holder = gen_random_uuid(), expires_at = 'infinity' WHERE name = 'relay'")
+    wait_until(
+        lambda: value(system, "screening", "socialsog_lease_held", name="relay") == 0, DEADLINE_SECONDS, "it lost its lease"
+    )
+    with administrator(system) as connection:
         connection.execute("INSERT INTO outbox_position VALUES ('screening.run.v1', 0, 3, 0)")
     code, service, check, line = only(system)
     assert (code, service, check) == (2, "screening", "relay")
@@ -175,23 +198,6 @@ def administrator(system: System) -> Iterator[psycopg.Connection[Any]]:
     with psycopg.connect(engines.admin_of(engines.database)) as connection:
         connection.execute(f"SET search_path = {system.namespace}_screening".encode())
         yield connection
-
-
-@contextmanager
-def administration(system: System) -> Iterator[KafkaAdminClient]:
-    """Kafka with all rights."""
-    engines = system.engines
-    client = KafkaAdminClient(
-        bootstrap_servers=engines.bootstrap.split(","),
-        security_protocol="SASL_PLAINTEXT",
-        sasl_mechanism="SCRAM-SHA-512",
-        sasl_plain_username=engines.kafka_admin,
-        sasl_plain_password=engines.kafka_password,
-    )
-    try:
-        yield client
-    finally:
-        client.close()
 
 
 # Metrics

@@ -5,7 +5,7 @@ pseudonyms can be compared with the truth file and with each other.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -36,9 +36,9 @@ class Told(NamedTuple):
 class Town:
     """A system, its world and the outside world's actors. Use as a context manager."""
 
-    def __init__(self, running: Running, folder: Path, **world: Any) -> None:
+    def __init__(self, running: Running, folder: Path, settings: Mapping[str, str] | None = None, **world: Any) -> None:
         self.folder = folder
-        self.system = new_system(running, folder / "state")
+        self.system = new_system(running, folder / "state", settings)
         self.world = World(SEED, PERSONS, MUNICIPALITIES, **world)
         self.running = running
 

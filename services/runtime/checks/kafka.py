@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from events.topics import Topic
+from events.topics import Topic, declared
 from services.runtime.broker import Broker
 from services.runtime.checks.finding import Finding, bad, ok, warn
 
@@ -15,8 +15,9 @@ SHOWN = 3
 def check(cluster: Broker, reads: Sequence[Topic], writes: Sequence[Topic]) -> list[Finding]:
     """Brokers, topics, copies and rights. Raises Transient when no broker answers."""
     topics = {topic.name: topic for topic in (*reads, *writes)}
+    everything = [topic for topic in declared(cluster.settings.municipalities) if topic.name not in topics]
     described = cluster.described(topics.values())
-    allowed = cluster.operations(topics.values())
+    allowed = cluster.operations([*topics.values(), *everything])
     return [_brokers(cluster), _topics(topics, described), _copies(described), _rights(reads, writes, allowed)]
 
 
