@@ -1,6 +1,6 @@
 # Everything that is done with this checkout. The virtual environment follows requirements.lock by itself.
 .DEFAULT_GOAL := help
-.PHONY: help run start stop status clean test test-brokers lint lock migrate backup restore
+.PHONY: help run start stop status doctor clean test test-brokers lint lock migrate backup restore
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -20,6 +20,9 @@ stop: $(STAMP)  ## Stop everything; the data stay
 
 status: $(STAMP)  ## Say what runs
 	@$(BIN)/python -m deploy status
+
+doctor: $(STAMP)  ## Say how everything is, and what mends what is not well
+	@$(BIN)/python -m deploy doctor
 
 clean: $(STAMP)  ## Stop everything and remove all state (downloads stay)
 	@$(BIN)/python -m deploy clean

@@ -16,6 +16,7 @@ import click
 from deploy import backup as backups
 from deploy.addresses import AnotherSize
 from deploy.console import Steps
+from deploy.doctor import look
 from deploy.embedded.cluster import SIZES
 from deploy.embedded.java import CHECKOUT, DamagedJar
 from deploy.embedded.kafka import KafkaFailed
@@ -25,6 +26,8 @@ from deploy.engines import given
 from deploy.processes import ServiceFailed
 from deploy.provision.kafka import ProvisioningFailed
 from deploy.system import MARK, System
+from services.commands.common import as_json
+from services.commands.doctor import show
 from services.runtime.settings import SERVICES
 
 FAILURES = (
@@ -149,6 +152,13 @@ def status() -> None:
     for name in (*found.embedded.names, *SERVICES):
         pid = found.services.process(name).pid
         click.echo(f"{name:<14} {f'running, process {pid}' if pid else 'not running'}")
+
+
+@main.command()
+@as_json
+def doctor(as_json: bool) -> None:
+    """Say how everything is, and what mends what is not well. Exit codes: 0 all is well, 1 warnings, 2 bad."""
+    sys.exit(show(look(system()), as_json=as_json))
 
 
 @main.command()

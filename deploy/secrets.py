@@ -44,6 +44,7 @@ def people(codes: Iterable[str]) -> list[Principal]:
         Principal("operator", "operator", ""),
         Principal("auditor", "auditor", ""),
         Principal("clerk", "clerk", ""),
+        Principal("scraper", "scraper", ""),
         *(Principal(municipal(code), "municipality", "", municipality=code) for code in codes),
     ]
 

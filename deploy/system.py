@@ -97,19 +97,17 @@ class System:
             self.embedded.certificates.make()
         if not self.clock.path.exists():
             self.clock.move(weeks.start(self.first_week))
-        kafka = KafkaProvisioning(
-            self.engines,
-            self.secrets,
-            self.namespace,
-            self.municipalities,
-            self.state / "kafka-users.json",
-        )
         with ThreadPoolExecutor(1) as pool:
-            topics = pool.submit(kafka.apply)
+            topics = pool.submit(self.kafka().apply)
             made = PostgresProvisioning(self.engines, self.secrets, self.namespace).apply()
             made |= topics.result()
         self._remember()
         return made
+
+    def kafka(self) -> KafkaProvisioning:
+        """What is declared of Kafka, for this system."""
+        memory = self.state / "kafka-users.json"
+        return KafkaProvisioning(self.engines, self.secrets, self.namespace, self.municipalities, memory)
 
     def _remember(self) -> None:
         """For `socialsog` in another terminal: where everything is. No secret in it."""

@@ -2,7 +2,7 @@
 
 import click
 
-from services.commands import alarms, approver, auditor, clerk, operator, restore, reviewer
+from services.commands import alarms, approver, auditor, clerk, doctor, operator, restore, reviewer
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -18,7 +18,7 @@ def main() -> None:
     """
 
 
-for user in (operator, alarms, restore, reviewer, approver, clerk, auditor):
+for user in (operator, doctor, alarms, restore, reviewer, approver, clerk, auditor):
     for command in user.COMMANDS:
         main.add_command(command)
 

@@ -2,6 +2,7 @@
 
 from events.topics import ALIAS, AUDIT
 from services.audit import api, handlers
+from services.audit.store import GAUGES
 from services.runtime.service import Service
 from services.runtime.settings import Settings
 
@@ -13,4 +14,5 @@ def build(settings: Settings) -> Service:
         service.consume(topic, handlers.on_entries, versioned=False)
     service.consume(ALIAS, handlers.on_aliases)
     service.serve(api.routes(service.store))
+    service.measure(GAUGES)
     return service

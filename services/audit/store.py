@@ -97,6 +97,10 @@ LEDGER_VIEW = ledger_view("""
     SELECT NULL::text AS week, 'entries' AS measure, coalesce(max(position), 0)::bigint AS amount FROM log
     UNION ALL SELECT NULL, 'waiting', count(*)::bigint FROM waiting
 """)
+GAUGES = """
+    SELECT 'socialsog_audit_entries', NULL, NULL, coalesce(max(position), 0)::float8 FROM log
+    UNION ALL SELECT 'socialsog_audit_waiting', NULL, NULL, count(*)::float8 FROM waiting
+"""
 
 SAVE_ALIASES = """
     INSERT INTO alias (pseudonym, canonical)

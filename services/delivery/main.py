@@ -9,6 +9,7 @@ from services.delivery.handlers import JOURNAL, SEND, on_cases, on_decisions, on
 from services.delivery.restore_api import restore_routes
 from services.delivery.routing import DELEGATIONS
 from services.delivery.sealing import Keys
+from services.delivery.store import GAUGES
 from services.delivery.work import Sender
 from services.runtime.client import Client
 from services.runtime.service import Service
@@ -35,4 +36,6 @@ def build(settings: Settings) -> Service:
     service.every("offer", OFFER_SECONDS, sender.offer_again)
     service.on_lost = sender.offer_everything_unanswered
     service.serve([*routes(service.store), *restore_routes(service.store, journal, sender)])
+    service.measure(GAUGES)
+    service.check(lambda: [keys.check(settings.municipalities)])
     return service

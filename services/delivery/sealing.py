@@ -1,14 +1,18 @@
 """Encrypts a letter to its municipality's public key, as JWE (RFC 7516). Without a key nothing is sealed and nothing leaves."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from uuid import UUID
 
 import msgspec
 from joserfc import jwe
+from joserfc.errors import JoseError
 from joserfc.jwk import Key, import_key
 
 from events.http.notification import FrozenLetter
+from services.runtime.checks.finding import Finding, bad, ok, warn
+from services.runtime.checks.kafka import some
 
 ALGORITHMS = {"EC": "ECDH-ES+A256KW", "RSA": "RSA-OAEP-256"}
 """Key agreement by key type; content is always AES-256-GCM."""
@@ -38,6 +42,23 @@ class Keys:
         algorithm = ALGORITHMS[key.key_type]
         plain = msgspec.json.encode(Bundle(message_id, letter.digest, letter.content))
         return jwe.encrypt_compact({"alg": algorithm, "enc": "A256GCM"}, plain, key, algorithms=[algorithm, "A256GCM"])
+
+    def check(self, municipalities: Sequence[str]) -> Finding:
+        """Whether there is a key for each municipality, and a public one only."""
+        missing = [code for code in municipalities if not (self.folder / f"{code}.json").exists()]
+        unfit = [code for code in municipalities if code not in missing and not self._is_public(self.folder / f"{code}.json")]
+        mend = "".join(f"cp PUBLIC_KEY.jwk {self.folder}/{code}.json" for code in [*unfit, *missing][:1])
+        if unfit:
+            return bad("keys", f"no public key: {some(unfit)}", mend)
+        if missing:
+            return warn("keys", f"municipalities without a key: {some(missing)}", mend)
+        return ok("keys", f"{len(municipalities)} municipalities' public keys")
+
+    def _is_public(self, path: Path) -> bool:
+        try:
+            return not self._read(path, path.stat().st_mtime_ns).is_private
+        except (OSError, ValueError, JoseError):
+            return False
 
     @staticmethod
     def _load(path: Path, changed: int) -> Key:

@@ -111,6 +111,12 @@ LEDGER_VIEW = ledger_view("""
             SELECT FROM delivery later WHERE later.corrects = delivery.notification_id AND later.message_id IS NOT NULL)
         GROUP BY municipality
 """)
+GAUGES = """
+    SELECT 'socialsog_deliveries', coalesce(municipality, 'none'), state, count(*)::float8 FROM delivery GROUP BY 2, 3
+    UNION ALL SELECT 'socialsog_unanswered_timestamp_seconds', NULL, NULL, extract(epoch FROM min(changed_at))::float8
+        FROM delivery WHERE state = 'sent'
+    UNION ALL SELECT 'socialsog_sending_stopped', NULL, NULL, coalesce(max(stopped::int), 0)::float8 FROM brake
+"""
 
 
 class Row(msgspec.Struct):

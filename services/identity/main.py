@@ -5,6 +5,7 @@ import gc
 from services.identity import api
 from services.identity.register.inbox import Inbox
 from services.identity.register.loader import Loader
+from services.identity.store import GAUGES
 from services.runtime.service import Service
 from services.runtime.settings import Settings
 
@@ -21,4 +22,5 @@ def build(settings: Settings) -> Service:
     service = Service(settings)
     service.every("scan", SCAN_SECONDS, Loader(service.store, Inbox(settings.inbox / "register")).scan)
     service.serve(api.routes(service.store))
+    service.measure(GAUGES)
     return service

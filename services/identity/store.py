@@ -155,3 +155,7 @@ LEDGER_VIEW = ledger_view("""
     UNION ALL SELECT NULL, 'register_files_' || state, count(*) FROM register_file GROUP BY state
     UNION ALL SELECT NULL, 'register_lines_quarantined', coalesce(sum(quarantined), 0)::bigint FROM register_file
 """)
+GAUGES = """
+    SELECT 'socialsog_identities_waiting', NULL, NULL, count(*)::float8
+    FROM pseudonym WHERE standing = 'waiting' AND canonical = pseudonym
+"""

@@ -7,7 +7,10 @@ from services.intake.domain.keyed import Keyed
 from services.intake.handlers import WORK
 from services.intake.inbox import Inbox
 from services.intake.scan import Scanner
+from services.intake.store import GAUGES
 from services.intake.work import Reader
+from services.runtime import metrics
+from services.runtime.checks import files
 from services.runtime.client import Client
 from services.runtime.service import Service
 from services.runtime.settings import Settings
@@ -26,4 +29,7 @@ def build(settings: Settings, resolve: Resolve | None = None) -> Service:
     service.work(WORK, reader.read)
     service.every("scan", SCAN_SECONDS, Scanner(service.store, inbox, keyed).scan)
     service.serve(api.routes(service.store))
+    service.measure(GAUGES)
+    metrics.watch_disk("inbox", inbox.folder)
+    service.check(lambda: [files.disk("inbox", inbox.folder), files.secrets(settings.secrets, ["pseudonym-key"])])
     return service

@@ -103,6 +103,11 @@ LEDGER_VIEW = ledger_view(
     ) AS each GROUP BY week, measure
     UNION ALL SELECT NULL, 'rows:' || week, sum(rows_done)::bigint FROM extract GROUP BY week"""
 )
+GAUGES = """
+    SELECT 'socialsog_extracts', state, NULL, count(*)::float8 FROM arrival GROUP BY state
+    UNION ALL SELECT 'socialsog_covered_timestamp_seconds', district, NULL, extract(epoch FROM max(covers_until))::float8
+        FROM extract WHERE state = 'read' GROUP BY district
+"""
 
 KNOWN = "SELECT name, fingerprint, state FROM arrival"
 ARRIVED = """

@@ -20,6 +20,7 @@ from services.monitoring.progress import BeginAgain
 from services.monitoring.session import Hanging, Session
 from services.runtime import broker
 from services.runtime import log as logs
+from services.runtime.doctor import Doctor
 from services.runtime.errors import Fatal, describe, is_transient, where
 from services.runtime.http import Server, application
 from services.runtime.service import EXIT_FATAL
@@ -75,7 +76,8 @@ class Monitor:
     def _serve(self) -> None:
         try:
             # Ready at once: a display that is still reading says so itself (`caught_up`), and nobody waits for a display.
-            app = application(self.settings, api.routes(self.board), list)
+            doctor = Doctor(self.settings, TOPICS, [], None)
+            app = application(self.settings, [*api.routes(self.board), *doctor.doors()], list)
             Server.build(self.settings, app).run_until(self._stop)
         except BaseException as error:
             self._failed_for_good(error)

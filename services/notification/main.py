@@ -7,6 +7,7 @@ from events.http.identity import IdentityDoors
 from services.notification.api import routes
 from services.notification.desk import Desk
 from services.notification.handlers import COMPOSE, on_case
+from services.notification.store import GAUGES
 from services.notification.work import Composer
 from services.runtime.client import Client
 from services.runtime.service import Service
@@ -25,4 +26,5 @@ def build(settings: Settings) -> Service:
     service.serve(routes(Desk(service.store)))
     if settings.automatic_release:
         log.warning("automatic_release_is_on", extra={"meaning": "letters are sent without a named person"})
+    service.measure(GAUGES)
     return service

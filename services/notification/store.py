@@ -124,6 +124,11 @@ LEDGER_VIEW = ledger_view(
         FROM draft WHERE state IN ('composing', 'waiting', 'held') GROUP BY state
     """
 )
+GAUGES = """
+    SELECT 'socialsog_drafts', state, NULL, count(*)::float8 FROM draft GROUP BY state
+    UNION ALL SELECT 'socialsog_draft_oldest_timestamp_seconds', NULL, NULL, extract(epoch FROM min(asked_at))::float8
+        FROM draft WHERE state IN ('composing', 'waiting', 'held')
+"""
 
 
 def _draft(row: Any) -> Draft:

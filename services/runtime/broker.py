@@ -119,14 +119,26 @@ class Broker:
             raise Transient(f"broker_unreachable ({type(error).__name__})") from None
         return {place: int(end.offset) for place, end in found.items()}
 
-    def operations(self, about: Iterable[Topic]) -> dict[str, set[str]]:
-        """Names of the operations that this principal may do, by topic; topics that it may not even see are left out."""
-        names = {self.settings.kafka_name(topic.name): topic.name for topic in about}
+    def brokers(self) -> int:
+        """How many brokers the cluster has now. Raises Transient when none answers."""
         try:
-            return {names[topic["name"]]: _operations(topic) for topic in self._client().describe_topics(sorted(names))}
+            return len(self._client().describe_cluster()["brokers"])
         except KafkaError as error:
             self.close()
             raise Transient(f"broker_unreachable ({type(error).__name__})") from None
+
+    def described(self, about: Iterable[Topic]) -> dict[str, Mapping[str, Any]]:
+        """What the cluster says of these topics, by our name of them; those that this principal may not see are left out."""
+        names = {self.settings.kafka_name(topic.name): topic.name for topic in about}
+        try:
+            return {names[topic["name"]]: topic for topic in self._client().describe_topics(sorted(names))}
+        except KafkaError as error:
+            self.close()
+            raise Transient(f"broker_unreachable ({type(error).__name__})") from None
+
+    def operations(self, about: Iterable[Topic]) -> dict[str, set[str]]:
+        """Names of the operations that this principal may do, by topic; topics that it may not even see are left out."""
+        return {name: _operations(topic) for name, topic in self.described(about).items()}
 
     def check_rights(self, reads: Iterable[Topic], writes: Iterable[Topic]) -> None:
         """Raise Fatal that names the first topic and right that this principal lacks."""

@@ -5,6 +5,8 @@ set aside. A message that kills the process is set aside after three starts, bec
 """
 
 import logging
+import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from threading import Event as Signal
@@ -14,11 +16,12 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.consumer.fetcher import ConsumerRecord
 
 from events.topics import Topic
-from services.runtime import broker, offsets, points
+from services.runtime import broker, metrics, offsets, points, tracing
 from services.runtime.database import Store
 from services.runtime.dead_letters import bury_message
 from services.runtime.errors import Poison, Transient, describe, is_transient, where
 from services.runtime.events import Decoder, Event, newer
+from services.runtime.log import bound, note
 from services.runtime.settings import Settings
 from services.runtime.transaction import Transaction
 from services.runtime.watchdog import Watchdog
@@ -66,6 +69,7 @@ class Consumer:
             except Exception as error:
                 if not is_transient(error):
                     raise
+                metrics.RETRIES.labels("consumer").inc()
                 log.warning("consumer_waits", extra={"error": describe(error), "place": where(error)})
                 stop.wait(1)
 
@@ -123,19 +127,18 @@ class Consumer:
         careful = self._careful.get(partition, 0) > messages[0].offset
         batches = [[message] for message in messages] if careful else [list(messages)]
         for batch in batches:
-            self._batch(self.subscriptions[partition.topic], place, batch)
+            with bound(topic=place.topic):
+                self._batch(self.subscriptions[partition.topic], place, batch)
 
     def _batch(self, subscription: Subscription, place: offsets.Place, batch: list[ConsumerRecord]) -> None:
         with self.store.transaction() as transaction:
             offsets.count_attempt(transaction, place)
         starts, place.attempts = place.attempts + 1, 0
         if starts > MAX_STARTS and len(batch) == 1:
-            self._commit(
-                place, batch, lambda transaction: bury_message(transaction, place.topic, batch[0], "killed_process", starts)
-            )
+            self._bury(subscription, place, batch, "killed_process", starts)
             return
         try:
-            self._commit(place, batch, lambda transaction: self._handle(transaction, subscription, place, batch))
+            self._try(subscription, place, batch)
         except Exception as error:
             if is_transient(error):
                 raise
@@ -143,6 +146,21 @@ class Consumer:
                 "batch_failed", extra={"topic": place.topic, "error": describe(error), "place": where(error), "size": len(batch)}
             )
             self._one_by_one(subscription, place, batch, error)
+
+    def _try(self, subscription: Subscription, place: offsets.Place, batch: list[ConsumerRecord]) -> None:
+        fates: Counter[str] = Counter()
+        began = time.monotonic()
+        with tracing.activity():
+            self._commit(place, batch, lambda transaction: fates.update(self._handle(transaction, subscription, place, batch)))
+        metrics.BATCH_SECONDS.labels(metrics.label(subscription.topic)).observe(time.monotonic() - began)
+        for fate, count in fates.items():
+            metrics.MESSAGES.labels(metrics.label(subscription.topic), fate).inc(count)
+
+    def _bury(
+        self, subscription: Subscription, place: offsets.Place, batch: list[ConsumerRecord], reason: str, starts: int
+    ) -> None:
+        self._commit(place, batch, lambda transaction: bury_message(transaction, place.topic, batch[0], reason, starts))
+        metrics.MESSAGES.labels(metrics.label(subscription.topic), "dead").inc()
 
     def _commit(self, place: offsets.Place, batch: list[ConsumerRecord], effects: Callable[[Transaction], None]) -> None:
         following, epoch = batch[-1].offset + 1, batch[-1].leader_epoch
@@ -160,11 +178,11 @@ class Consumer:
             for message in batch:
                 self._batch(subscription, place, [message])
             return
-        self._commit(place, batch, lambda transaction: bury_message(transaction, place.topic, batch[0], describe(error), 1))
+        self._bury(subscription, place, batch, describe(error), 1)
 
     def _handle(
         self, transaction: Transaction, subscription: Subscription, place: offsets.Place, batch: list[ConsumerRecord]
-    ) -> None:
+    ) -> Counter[str]:
         events = []
         for message in batch:
             points.read(message.value)
@@ -173,16 +191,26 @@ class Consumer:
             except (Poison, ValueError) as error:  # msgspec's errors are ValueErrors
                 log.warning("message_set_aside", extra={"topic": place.topic, "error": describe(error), "offset": message.offset})
                 bury_message(transaction, place.topic, message, describe(error), 1)
-        apply(transaction, subscription, place.partition, events)
+        fates = apply(transaction, subscription, place.partition, events)
+        return fates + Counter(dead=len(batch) - len(events))
 
 
-def apply(transaction: Transaction, subscription: Subscription, partition: int, events: Sequence[Event[Any]]) -> None:
-    """Let the handler apply what is news of these events, and remember all of them as received."""
+def apply(transaction: Transaction, subscription: Subscription, partition: int, events: Sequence[Event[Any]]) -> Counter[str]:
+    """Let the handler apply what is news of these events, and remember all of them as received; how many were news."""
     if not events:
-        return
+        return Counter()
+    note(correlation=_correlation(events))
     topic = subscription.topic
     fresh = newer(transaction, topic, events) if subscription.versioned else list(events)
     points.reach("in_batch")
+    tracing.handles(fresh)
     if fresh:
         subscription.handler(transaction, fresh)
     offsets.see(transaction, topic.name, partition, (event.position for event in events), stale=len(events) - len(fresh))
+    return Counter(handled=len(fresh), stale=len(events) - len(fresh))
+
+
+def _correlation(events: Sequence[Event[Any]]) -> str:
+    """What these events have in common for the log; a mixed batch names its first."""
+    first = events[0].correlation
+    return first if all(event.correlation == first for event in events) else f"{first} and others"

@@ -9,7 +9,7 @@ import msgspec
 
 from services.runtime.errors import Fatal
 
-Kind = Literal["service", "reviewer", "approver", "operator", "auditor", "municipality", "clerk"]
+Kind = Literal["service", "reviewer", "approver", "operator", "auditor", "municipality", "clerk", "scraper"]
 
 
 class Principal(msgspec.Struct, frozen=True):

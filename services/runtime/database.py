@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Dialect, Engine, create_engine, event
 
+from services.runtime import tracing
 from services.runtime.clock import Clock
 from services.runtime.outbox import write_publications
 from services.runtime.settings import Settings
@@ -49,6 +50,7 @@ class Store:
             transaction = Transaction(self.service, connection, self.clock.now())
             yield transaction
             write_publications(transaction)
+        tracing.published(transaction.traced)
         if transaction.publications or transaction.enqueued:
             for wake in self.on_commit:
                 wake()

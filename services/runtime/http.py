@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from threading import Event as Signal
 from threading import Thread
 from typing import Any
+from uuid import uuid4
 
 import msgspec
 import uvicorn
@@ -15,14 +16,19 @@ from litestar import Litestar, MediaType, Request, Response, get
 from litestar.connection import ASGIConnection
 from litestar.exceptions import HTTPException, NotAuthorizedException, PermissionDeniedException, ValidationException
 from litestar.handlers.base import BaseRouteHandler
-from litestar.types import ControllerRouterHandler
+from litestar.types import ASGIApp, ControllerRouterHandler, Message, Receive, Scope, Send
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
+from services.runtime import metrics
 from services.runtime.credentials import Credentials, Principal
 from services.runtime.errors import describe, where
+from services.runtime.log import bound
 from services.runtime.settings import Settings
 
 log = logging.getLogger(__name__)
 
+EXPOSITION = CONTENT_TYPE_LATEST.partition("; charset")[0]
+"""The framework adds the character set itself."""
 OPEN_PATHS = ("/live", "/ready")
 """Health doors tell nothing but yes or no."""
 
@@ -69,8 +75,31 @@ def _fields(error: Exception) -> str:
     return f"not valid: {', '.join(filter(None, fields)) or describe(error)}"
 
 
-def application(settings: Settings, routes: Sequence[ControllerRouterHandler], ready: Callable[[], list[str]]) -> Litestar:
-    """The service's doors, with readiness and the guard."""
+def _observed(app: ASGIApp) -> ASGIApp:
+    """Count requests by door and status; log lines of one request share a correlation."""
+
+    async def observed(scope: Scope, receive: Receive, send: Send) -> None:
+        door, method = scope["path_template"], scope.get("method", "")
+
+        async def counting(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                metrics.HTTP.labels(method, door, message["status"]).inc()
+            await send(message)
+
+        with bound(correlation=str(uuid4()), door=door):
+            await app(scope, receive, counting)
+
+    return observed
+
+
+def application(
+    settings: Settings,
+    routes: Sequence[ControllerRouterHandler],
+    ready: Callable[[], list[str]],
+    registry: CollectorRegistry | None = None,
+) -> Litestar:
+    """The service's doors, with readiness, metrics and the guard."""
+    registry = registry or metrics.registry()
 
     @get("/ready", media_type=MediaType.JSON, sync_to_thread=True)
     def readiness() -> Response[dict[str, list[str]]]:
@@ -81,9 +110,14 @@ def application(settings: Settings, routes: Sequence[ControllerRouterHandler], r
     def liveness() -> str:
         return "ok"
 
+    @get("/metrics", opt=allow("scraper"), sync_to_thread=True)
+    def exposition() -> Response[bytes]:
+        return Response(generate_latest(registry), media_type=EXPOSITION)
+
     app = Litestar(
-        [readiness, liveness, *routes],
+        [readiness, liveness, exposition, *routes],
         guards=[_guard],
+        middleware=[_observed],
         openapi_config=None,
         logging_config=None,
         exception_handlers={Exception: _problem, HTTPException: _problem, 500: _problem},

@@ -11,6 +11,7 @@ from uuid import uuid4
 
 from services.runtime.database import Store
 from services.runtime.errors import Transient
+from services.runtime.metrics import LEASE
 from services.runtime.transaction import Transaction
 
 LEASE_SECONDS = 5
@@ -50,6 +51,7 @@ class Lease:
             machine = datetime.now(UTC)
             self.fence = transaction.execute(_ACQUIRE, {**values, "machine": machine}).scalar_one_or_none()
         self._renewed = time.monotonic()
+        LEASE.labels(self.name).set(self.fence is not None)
         return self.fence is not None
 
     def confirm(self, transaction: Transaction) -> None:
@@ -60,6 +62,7 @@ class Lease:
 
     def release(self) -> None:
         """Let the next copy have it at once (orderly stop)."""
+        LEASE.labels(self.name).set(0)
         with self.store.transaction() as transaction:
             transaction.execute(
                 "UPDATE lease SET expires_at = clock_timestamp() WHERE name = :name AND holder = :holder",

@@ -1,11 +1,15 @@
 """Structured logs: one JSON object per line on standard error. Only codes, ids and counts are ever passed in.
 
+While a message, a piece of work or a request is handled, every line carries its correlation (`bound`, `note`).
 Uncaught exceptions are described, not printed: a driver's message can quote a person's number.
 """
 
 import logging
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from types import TracebackType
 
@@ -14,6 +18,25 @@ import msgspec
 from services.runtime.errors import describe, where
 
 _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
+
+
+_bound: ContextVar[dict[str, object] | None] = ContextVar("bound", default=None)
+
+
+@contextmanager
+def bound(**fields: object) -> Iterator[None]:
+    """Every line of this thread carries these fields meanwhile: codes and random ids."""
+    token = _bound.set({**(_bound.get() or {}), **fields})
+    try:
+        yield
+    finally:
+        _bound.reset(token)
+
+
+def note(**fields: object) -> None:
+    """Carry these too, until the end of the innermost `bound`."""
+    if (found := _bound.get()) is not None:
+        found.update(fields)
 
 
 class JsonFormatter(logging.Formatter):
@@ -31,6 +54,7 @@ class JsonFormatter(logging.Formatter):
             "level": record.levelname.lower(),
             "event": record.getMessage(),
         }
+        line |= _bound.get() or {}
         line |= {key: value for key, value in record.__dict__.items() if key not in _STANDARD}
         if record.exc_info and record.exc_info[1] is not None:
             line |= {"error": describe(record.exc_info[1]), "place": where(record.exc_info[1])}

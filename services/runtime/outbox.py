@@ -9,6 +9,7 @@ from uuid import uuid4
 import msgspec
 
 from events.envelope import Envelope
+from services.runtime import tracing
 from services.runtime.transaction import Publication, Transaction
 
 _ALLOCATE = """
@@ -19,9 +20,12 @@ _encode = msgspec.json.Encoder().encode
 
 
 def _envelope(transaction: Transaction, publication: Publication, position: int) -> bytes:
+    event_id = uuid4()
+    if tracing.on():
+        transaction.traced.append((event_id, publication))
     return _encode(
         Envelope(
-            id=uuid4(),
+            id=event_id,
             source=f"/{transaction.service}",
             type=publication.topic.type,
             subject=publication.key,

@@ -15,7 +15,7 @@ from sqlalchemy import Row
 
 from events import topics
 from events.topics import Topic
-from services.runtime import broker, points
+from services.runtime import broker, metrics, points
 from services.runtime.database import Store
 from services.runtime.errors import describe, is_transient
 from services.runtime.lease import Lease
@@ -82,6 +82,7 @@ class Relay:
             except Exception as error:
                 if not is_transient(error):
                     raise
+                metrics.RETRIES.labels("relay").inc()
                 log.warning("relay_waits", extra={"error": describe(error)})
                 self._reset()
                 busy = False
@@ -142,6 +143,8 @@ class Relay:
         with self.store.transaction() as transaction:
             self.lease.confirm(transaction)
             transaction.execute(_ACKNOWLEDGED, {**values, "last": rows[-1].position, "offset": offset, "cluster": self.cluster})
+        metrics.PUBLISHED.labels(metrics.label(self.topics[topic])).inc(len(rows))
+        metrics.PUBLISHED_AT.set_to_current_time()
 
     def _send(self, topic: Topic, number: int, rows: Sequence["Row[tuple[int, str, bytes]]"]) -> int:
         if self._producer is None:

@@ -5,8 +5,10 @@ whoever runs it sees it; SIGTERM stops it in order with 0.
 """
 
 import logging
+import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from threading import Event as Signal
@@ -20,17 +22,21 @@ from litestar.params import FromPath
 from litestar.types import ControllerRouterHandler
 
 from events.topics import Topic
-from services.runtime import broker, points, versions
+from services.runtime import broker, metrics, points, tracing, versions
 from services.runtime import log as logs
+from services.runtime.checks.finding import Finding, ok, warn
+from services.runtime.checks.moving import restart
 from services.runtime.clock import Clock
 from services.runtime.clock import build as build_clock
 from services.runtime.consumer import Consumer, Handler, Subscription, apply
 from services.runtime.database import Store
 from services.runtime.dead_letters import DeadLetter, DeadLetters
+from services.runtime.doctor import Check, Doctor
 from services.runtime.errors import Fatal, Poison, Transient, describe, is_transient, where
 from services.runtime.events import Decoder
 from services.runtime.http import Door, Server, actor, allow, application, doors
 from services.runtime.lease import Lease
+from services.runtime.measures import Measures
 from services.runtime.relay import Relay, written_by
 from services.runtime.settings import Settings, load
 from services.runtime.transaction import Transaction
@@ -41,6 +47,8 @@ log = logging.getLogger(__name__)
 Part = Callable[[Signal], None]
 STOP_SECONDS = 20
 """Longest wait for one part to finish what it is doing."""
+LATE_SECONDS = 60.0
+"""A repeated action that has not succeeded for so long is worth a look."""
 EXIT_FATAL = 70
 """BSD's EX_SOFTWARE: the log's last line says what to mend."""
 
@@ -57,8 +65,12 @@ class Service:
         self._doers: dict[str, Callable[[WorkItem], Effects]] = {}
         self._periodic: list[tuple[str, float, Callable[[], None]]] = []
         self._routes: list[ControllerRouterHandler] = []
+        self._measured: list[str] = []
+        self._checks: list[Check] = []
+        self._done: dict[str, float] = {}
         self._stop = Signal()
         self._failure: BaseException | None = None
+        metrics.watch_disk("state", settings.state)
 
     def consume(self, topic: Topic, handler: Handler, *, versioned: bool = True) -> None:
         """Handle the events of a topic; stale ones are dropped unless the handler applies versions itself."""
@@ -75,6 +87,34 @@ class Service:
     def serve(self, routes: Sequence[ControllerRouterHandler]) -> None:
         """Open HTTP doors."""
         self._routes += routes
+
+    def measure(self, query: str) -> None:
+        """Export gauges from this service's own tables: rows of (metric, label, label, value), from small tables or indexes."""
+        self._measured.append(query)
+
+    def check(self, look: Check) -> None:
+        """Let the doctor look at something that only this service has."""
+        self._checks.append(look)
+
+    def doctor(self) -> Doctor:
+        """What the operator may ask about this service's health."""
+        reads = [each.topic for each in self._subscriptions]
+        return Doctor(self.settings, reads, self._writes, self.store, [self._repeated, *self._checks])
+
+    @property
+    def _writes(self) -> list[Topic]:
+        return written_by(self.settings.service, self.settings.municipalities)
+
+    def _repeated(self) -> list[Finding]:
+        """Whether each repeated action of this copy has succeeded lately."""
+        late = {
+            name: since
+            for name, seconds, _ in self._periodic
+            if (since := time.monotonic() - self._done.get(name, time.monotonic())) > LATE_SECONDS + 10 * seconds
+        }
+        for name, since in late.items():
+            return [warn("schedule", f"{name} has not succeeded for {since:.0f} s", restart(self.settings.service))]
+        return [ok("schedule", ", ".join(name for name, _, _ in self._periodic))] if self._periodic else []
 
     def doors(self) -> list[Door]:
         """The table *endpoint × principal* of this service."""
@@ -97,7 +137,7 @@ class Service:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stop.set())
         versions.wait_for_tables(self.store)
-        writes = written_by(self.settings.service, self.settings.municipalities)
+        writes = self._writes
         cluster = broker.Broker(self.settings)
         broker.wait_for_broker(cluster)
         cluster.check_rights([each.topic for each in self._subscriptions], writes)
@@ -122,7 +162,9 @@ class Service:
             parts.append(("worker", Worker(self.store, self._doers).run))
         parts += [(name, partial(self._repeat, name, seconds, action)) for name, seconds, action in self._periodic]
         missing = (lambda: [] if consumer.ready.is_set() else ["consumer"]) if self._subscriptions else list
-        app = application(self.settings, [*self._routes, *operator_doors(self)], missing)
+        found = metrics.registry()
+        found.register(Measures(self.store, self._measured))
+        app = application(self.settings, [*self._routes, *operator_doors(self)], missing, found)
         return [*parts, ("http", Server.build(self.settings, app).run_until)]
 
     def _guarded(self, part: Callable[[Signal], None]) -> None:
@@ -139,16 +181,22 @@ class Service:
         while not stop.wait(seconds):
             try:
                 if lease.hold():
-                    action()
+                    with logs.bound(part=name):
+                        action()
+                    metrics.PERIODIC_AT.labels(name).set_to_current_time()
+                    self._done[name] = time.monotonic()
+                else:
+                    self._done.pop(name, None)
             except Exception as error:
                 if not is_transient(error):
                     raise
+                metrics.RETRIES.labels(name).inc()
                 log.warning("periodic_waits", extra={"name_of": name, "error": describe(error)})
         lease.release()
 
 
 def operator_doors(service: Service) -> list[ControllerRouterHandler]:
-    """Doors that every service has for the operator: its dead letters."""
+    """Doors that every service has for the operator: its dead letters and its health."""
 
     @get("/dead-letters", opt=allow("operator"), sync_to_thread=True)
     def list_dead_letters() -> list[DeadLetter]:
@@ -163,12 +211,13 @@ def operator_doors(service: Service) -> list[ControllerRouterHandler]:
             raise NotFoundException(f"it fails again: {describe(error)}") from None
         return {"redriven": number}
 
-    return [list_dead_letters, redrive]
+    return [list_dead_letters, redrive, *service.doctor().doors()]
 
 
 def main(name: str, build: Callable[[Settings], Service]) -> None:
     """Entry point of a service process."""
     logs.configure(name)
+    tracing.configure(name, os.environ)
     try:
         settings = load(name)
         points.watch(name, settings.environment)
@@ -176,4 +225,5 @@ def main(name: str, build: Callable[[Settings], Service]) -> None:
     except Fatal as error:
         log.critical("fatal", extra={"error": describe(error)})
         code = EXIT_FATAL
+    tracing.close()
     sys.exit(code)

@@ -37,6 +37,7 @@ class Transaction:
     now: datetime
     publications: list[Publication] = field(default_factory=list)
     enqueued: int = 0
+    traced: list[tuple[UUID, Publication]] = field(default_factory=list)
 
     def execute(
         self,

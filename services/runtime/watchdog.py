@@ -6,10 +6,11 @@ anew; that costs a rebalance and repeats nothing, because the offsets are our ow
 """
 
 import time
+from collections import Counter
 from collections.abc import Iterable
 
 from events.topics import Topic
-from services.runtime import broker
+from services.runtime import broker, metrics
 from services.runtime.broker import Broker
 from services.runtime.database import Store
 from services.runtime.errors import Transient
@@ -27,11 +28,13 @@ class Watchdog:
     def __init__(self, settings: Settings, store: Store, cluster: Broker, topics: Iterable[Topic]) -> None:
         self.store = store
         self.cluster = cluster
+        topics = list(topics)
         self.places = {
             broker.partition(settings, topic, number): (topic.name, number)
             for topic in topics
             for number in range(topic.partitions)
         }
+        self._labels = {topic.name: metrics.label(topic) for topic in topics}
         self._waiting: dict[tuple[str, int], int] = {}
         self._since = self._looked = time.monotonic()
 
@@ -51,9 +54,19 @@ class Watchdog:
 
     def _behind(self, cluster_id: str) -> dict[tuple[str, int], int]:
         """Places where messages wait, with the offset that is next."""
+        return {place: at for place, (at, waiting) in self.stands(cluster_id).items() if waiting}
+
+    def stands(self, cluster_id: str) -> dict[tuple[str, int], tuple[int, int]]:
+        """Of each place the offset that is next, and how many messages wait."""
         with self.store.transaction() as transaction:
             query = "SELECT topic, partition, next_offset FROM offsets WHERE cluster = :cluster"
             rows = transaction.execute(query, {"cluster": cluster_id}).all()
         stands = {(row.topic, row.partition): row.next_offset for row in rows}
         ends = {self.places[place]: end for place, end in self.cluster.end_offsets(self.places).items()}
-        return {place: stands.get(place, 0) for place, end in ends.items() if end > stands.get(place, 0)}
+        found = {place: (stands.get(place, 0), max(0, end - stands.get(place, 0))) for place, end in ends.items()}
+        behind: Counter[str] = Counter()
+        for (topic, _), (_, waiting) in found.items():
+            behind[self._labels[topic]] += waiting
+        for name, messages in behind.items():
+            metrics.LAG.labels(name).set(messages)
+        return found

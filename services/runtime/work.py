@@ -10,10 +10,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Event as Signal
 
-from services.runtime import points
+from services.runtime import points, tracing
 from services.runtime.database import Store
 from services.runtime.dead_letters import bury_work
 from services.runtime.errors import describe, is_transient, where
+from services.runtime.log import bound
+from services.runtime.metrics import RETRIES, WORK
 from services.runtime.transaction import Transaction
 
 log = logging.getLogger(__name__)
@@ -93,6 +95,7 @@ class Worker:
             except Exception as error:
                 if not is_transient(error):
                     raise
+                RETRIES.labels("worker").inc()
                 log.warning("worker_waits", extra={"error": describe(error)})
                 stop.wait(1)
                 continue
@@ -105,19 +108,28 @@ class Worker:
         item = self._claim()
         if item is None:
             return False
+        with bound(correlation=item.key):
+            WORK.labels(item.kind, self._do(item)).inc()
+        return True
+
+    def _do(self, item: WorkItem) -> str:
+        """Do what was claimed; its fate."""
         if item.crashes >= MAX_CRASHES:
             self._bury(item, "killed_process")
-            return True
+            return "dead"
         points.reach("claimed")
         try:
-            self._finish(item, self.doers[item.kind](item))
+            with tracing.activity():
+                self._finish(item, self.doers[item.kind](item))
         except Superseded:
             log.info("work_superseded", extra={"kind": item.kind})
+            return "superseded"
         except Postpone as wish:
             self._later(item, wish.reason, wish.seconds)
+            return "postponed"
         except Exception as error:
-            self._fail(item, error)
-        return True
+            return self._fail(item, error)
+        return "done"
 
     def _claim(self) -> WorkItem | None:
         with self.store.transaction() as transaction:
@@ -136,14 +148,15 @@ class Worker:
         if transaction.execute(_DONE, values).rowcount != 1:
             raise Superseded
 
-    def _fail(self, item: WorkItem, error: Exception) -> None:
+    def _fail(self, item: WorkItem, error: Exception) -> str:
         if not is_transient(error):
             log.error("work_set_aside", extra={"kind": item.kind, "error": describe(error), "place": where(error)})
             self._bury(item, describe(error))
-            return
+            return "dead"
         pause = min(FIRST_PAUSE_SECONDS * 2 ** min(item.attempts - 1, 10), LONGEST_PAUSE_SECONDS)
         log.warning("work_again", extra={"kind": item.kind, "error": describe(error), "pause_seconds": pause})
         self._later(item, describe(error), pause)
+        return "again"
 
     def _later(self, item: WorkItem, reason: str, seconds: float) -> None:
         with self.store.transaction() as transaction:

@@ -19,6 +19,7 @@ from services.screening.readiness import Plan
 from services.screening.runner import Runner
 from services.screening.search import AskTies
 from services.screening.shelf import Shelf
+from services.screening.store import GAUGES
 from services.screening.watch import Watch
 
 BRAKE_CEILING = 500
@@ -73,4 +74,5 @@ def build(settings: Settings) -> Service:
     service.every("scheduler", SCHEDULER_SECONDS, watch.noting(runner.scheduled))
     service.every("alarms", LOOK_SECONDS, watch.look_if_due)
     service.serve([*api.routes(runner), *alarm_api.routes(watch)])
+    service.measure(GAUGES)
     return service

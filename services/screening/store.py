@@ -222,3 +222,9 @@ LEDGER_VIEW = ledger_view(f"""
     ) AS ordered WHERE sequence = place GROUP BY district
     UNION ALL SELECT NULL, 'looked:' || name, extract(epoch FROM at)::bigint FROM look
 """)
+GAUGES = """
+    SELECT 'socialsog_runs', status, NULL, count(*)::float8 FROM run GROUP BY status
+    UNION ALL SELECT 'socialsog_run_timestamp_seconds', NULL, NULL, extract(epoch FROM max(started_at))::float8 FROM run
+    UNION ALL SELECT 'socialsog_run_candidates', NULL, NULL, count(*)::float8
+        FROM candidate JOIN run USING (run_id) WHERE week = (SELECT max(week) FROM run)
+"""

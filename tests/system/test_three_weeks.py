@@ -1,23 +1,32 @@
 """Three weeks of a synthetic Denmark in real processes on real engines, against the truth file, exact on all that is explicit."""
 
+import json
+import re
 import subprocess
 import sys
+from collections import defaultdict
 from collections.abc import Iterator
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+from uuid import UUID
 
 import httpx
 import jsonschema
 import msgspec
 import pytest
+from kafka.consumer.fetcher import ConsumerRecord
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 
 from deploy.testing import Running
 from events import topics
 from events.municipalities import DISTRICTS
 from events.rooms import CLEAR_DATA_ROOMS
+from services.runtime import tracing
 from services.runtime.broker import Broker, consumer, partition
+from services.runtime.settings import SERVICES
 from services.simulator.canaries import PATTERN
 from tests.system.town import Town, difference, lines
 
@@ -27,7 +36,8 @@ pytestmark = pytest.mark.timeout(400)
 
 @pytest.fixture(scope="module")
 def town(running: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
-    with Town(running, tmp_path_factory.mktemp("town")) as found:
+    folder = tmp_path_factory.mktemp("town")
+    with Town(running, folder, {tracing.FOLDER: str(folder / "traces")}) as found:
         found.drive.history()
         assert tuple(found.drive.week(number) for number in (1, 2, 3)) == WEEKS
         yield found
@@ -135,11 +145,106 @@ def test_live_counts_agree_with_the_ledger(town: Town) -> None:
     town.drive.wait("monitoring counts", lambda: counted() == sent, seconds=30)
 
 
+# Metrics and traces
+
+
+def scraped(town: Town, service: str) -> str:
+    """What one service tells the scraper."""
+    headers = {"authorization": f"Bearer {town.system.token('scraper')}"}
+    answer = httpx.get(f"{town.system.http(service)}/metrics", headers=headers, trust_env=False)
+    answer.raise_for_status()
+    return answer.text
+
+
+def test_metrics_agree_with_what_happened(town: Town) -> None:
+    def samples(service: str, name: str) -> list[Sample]:
+        families = text_string_to_metric_families(scraped(town, service))
+        return [sample for family in families for sample in family.samples if sample.name == name]
+
+    sent = len([each for each in town.told() if each.outcome == "sent"])
+    states = samples("delivery", "socialsog_deliveries")
+    assert sum(each.value for each in states if each.labels["state"] == "acknowledged") == sent
+    assert [(each.labels["status"], each.value) for each in samples("screening", "socialsog_runs")] == [("finished", len(WEEKS))]
+    records = [each for each in samples("screening", "socialsog_messages_total") if each.labels["topic"] == topics.RECORD.name]
+    (written,) = (each for each in samples("intake", "socialsog_published_total") if each.labels["topic"] == topics.RECORD.name)
+    assert sum(each.value for each in records) == written.value
+    assert len(samples("intake", "socialsog_covered_timestamp_seconds")) == len(DISTRICTS)
+    for service in topics.DOMAIN_SERVICES:
+        assert samples(service, "socialsog_dead_letters") == []
+        assert all(each.value == 0 for each in samples(service, "socialsog_outbox_waiting_messages")), service
+
+
+class Span(NamedTuple):
+    """One line of a trace file."""
+
+    id: str
+    parent: str | None
+    name: str
+    service: str
+    state: str | None
+
+
+def traces(town: Town) -> dict[str, list[Span]]:
+    """All spans by trace."""
+    found: dict[str, list[Span]] = defaultdict(list)
+    for path in (town.folder / "traces").iterdir():
+        for span in lines(path):
+            name, service = span["name"], span["resource"]["attributes"]["service.name"]
+            one = Span(span["context"]["span_id"], span["parent_id"], name, service, span["attributes"].get("state"))
+            found[span["context"]["trace_id"]].append(one)
+    return found
+
+
+CHAIN = {
+    ("intake", "extract row", None),
+    ("intake", "intake.record.v1", None),
+    ("screening", "screening handles", None),
+    ("screening", "screening.candidate.v1", None),
+    ("deduplication", "deduplication handles", None),
+    ("deduplication", "deduplication.case.v1", None),
+    ("notification", "notification handles", None),
+    ("notification", "notification.decision.v1", "waiting"),
+    ("notification", "notification.decision.v1", "approved"),
+    ("delivery", "delivery handles", None),
+    ("delivery", "delivery.state.v1", "pending"),
+    ("delivery", "delivery.state.v1", "sent"),
+    ("delivery", "delivery.state.v1", "received"),
+    ("delivery", "delivery.state.v1", "acknowledged"),
+}
+"""Steps of the story of a row: who, what, and in which state. The last two are the municipality's receipts."""
+
+
+def test_one_trace_leads_from_each_extract_row_to_the_receipt(town: Town) -> None:
+    """Every row that a municipality was told of has one trace, all of whose spans hang together, through all services."""
+    found = traces(town)
+    documents = [json.loads(bytes(row[0])) for row in town.rows("SELECT document FROM {ns}delivery.delivery")]
+    told = [each for each in documents if each["state"] == "acknowledged" and each["kind"] in ("first", "supplement")]
+    assert len(told) > 10
+    for row in {UUID(evidence) for each in told for evidence in each["included"]}:
+        spans = found[f"0x{tracing.trace_id(row):032x}"]
+        steps = {(span.service, span.name, span.state) for span in spans}
+        assert steps >= CHAIN, f"{row}: {CHAIN - steps}"
+        known = {span.id for span in spans}
+        assert [span.name for span in spans if span.parent is None] == ["extract row"]
+        assert all(span.parent in known for span in spans if span.parent), row
+
+
+def test_nothing_that_leads_to_a_trace_goes_to_a_municipality(town: Town) -> None:
+    """Neither as a header nor in the message: no trace id, and no id that one could be computed from."""
+    inside = {str(row[0]) for row in town.rows("SELECT record_id FROM {ns}screening.record")}
+    inside |= {trace.removeprefix("0x") for trace in traces(town)}
+    assert len(inside) > 1_000
+    for code in town.settings.municipalities:
+        for message in _messages(town, f"municipality-{code}"):
+            assert not message.headers
+            assert not inside & set(re.findall(r"[0-9a-f]{32}|[0-9a-f-]{36}", (message.key + b" " + message.value).decode()))
+
+
 # Nobody gets in, nothing leaks
 
 
 def test_no_door_opens_to_anyone_it_is_not_meant_for(town: Town) -> None:
-    people = ["operator", "auditor", "approver", "clerk", "reviewer-1461", "municipality-101", *topics.DOMAIN_SERVICES]
+    people = ["operator", "auditor", "approver", "clerk", "scraper", "reviewer-1461", "municipality-101", *topics.DOMAIN_SERVICES]
     kinds = {"reviewer-1461": "reviewer", "municipality-101": "municipality"}
     for name in topics.DOMAIN_SERVICES:
         build = import_module(f"services.{name}.main").build
@@ -199,7 +304,7 @@ def test_no_role_reads_another_schema(town: Town) -> None:
 
 
 def test_no_canary_lies_anywhere_but_in_the_declared_rooms(town: Town) -> None:
-    found = [*_leaks_in_tables(town), *_leaks_in_topics(town), *_leaks_in_logs(town)]
+    found = [*_leaks_in_tables(town), *_leaks_in_topics(town), *_leaks_in_logs(town), *_leaks_in_metrics_and_traces(town)]
     assert found == []
     assert PATTERN.search(b"|".join(str(row).encode() for row in town.rows("SELECT * FROM {ns}identity.person LIMIT 5"))), (
         "the search finds nothing"
@@ -233,17 +338,35 @@ def _leaks_in_tables(town: Town) -> Iterator[str]:
 
 def _leaks_in_topics(town: Town) -> Iterator[str]:
     for principal in ("monitoring", "audit", *(f"municipality-{code}" for code in town.settings.municipalities)):
-        mine = [topic for topic in topics.declared(town.settings.municipalities) if principal in topic.readers]
-        reader = consumer(town.settings, principal)
-        reader.assign([partition(town.settings, topic, number) for topic in mine for number in range(topic.partitions)])
-        reader.seek_to_beginning()
-        ends = reader.end_offsets(reader.assignment())
-        while any(reader.position(place) < end for place, end in ends.items()):
-            for messages in reader.poll(timeout_ms=500).values():
-                for message in messages:
-                    if leak := PATTERN.search(bytes(message.value or b"") + bytes(message.key or b"")):
-                        yield f"topic {message.topic}: {leak.group()!r}"
-        reader.close()
+        for message in _messages(town, principal):
+            if leak := PATTERN.search(bytes(message.value or b"") + bytes(message.key or b"")):
+                yield f"topic {message.topic}: {leak.group()!r}"
+
+
+def _messages(town: Town, principal: str) -> Iterator[ConsumerRecord]:
+    """Everything on the topics that a principal may read."""
+    mine = [topic for topic in topics.declared(town.settings.municipalities) if principal in topic.readers]
+    reader = consumer(town.settings, principal)
+    reader.assign([partition(town.settings, topic, number) for topic in mine for number in range(topic.partitions)])
+    reader.seek_to_beginning()
+    ends = reader.end_offsets(reader.assignment())
+    while any(reader.position(place) < end for place, end in ends.items()):
+        for messages in reader.poll(timeout_ms=500).values():
+            yield from messages
+    reader.close()
+
+
+def _leaks_in_metrics_and_traces(town: Town) -> Iterator[str]:
+    files = list((town.folder / "traces").iterdir())
+    texts = {service: scraped(town, service) for service in SERVICES}
+    texts |= {path.name: path.read_text(encoding="utf-8") for path in files}
+    assert len(texts) > len(SERVICES) + 4, "the services through which a row goes write traces"
+    persons = {str(row[0]) for row in town.rows("SELECT pseudonym FROM {ns}identity.pseudonym")}
+    for name, text in texts.items():
+        if leak := PATTERN.search(text.encode()):
+            yield f"{name}: {leak.group()!r}"
+        if persons & set(re.findall(r"[0-9a-f]{8}-[0-9a-f-]{27}", text)):
+            yield f"{name}: a pseudonym"
 
 
 def _leaks_in_logs(town: Town) -> Iterator[str]:

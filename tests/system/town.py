@@ -5,7 +5,7 @@ pseudonyms can be compared with the truth file and with each other.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -37,8 +37,8 @@ class Told(NamedTuple):
 class Town:
     """A system, its world and the outside world's actors. Use as a context manager."""
 
-    def __init__(self, running: Running, folder: Path, **world: Any) -> None:
-        self._make(new_system(running, folder / "state"), folder, **world)
+    def __init__(self, running: Running, folder: Path, settings: Mapping[str, str] | None = None, **world: Any) -> None:
+        self._make(new_system(running, folder / "state", settings), folder, **world)
         self.running = running
 
     @classmethod

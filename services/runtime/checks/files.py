@@ -1,0 +1,38 @@
+"""Are this process's secrets there and closed to others, and is there room on its disks?"""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from services.runtime.checks.finding import Finding, bad, ok, warn
+
+WARN_FREE = 0.10
+BAD_FREE = 0.03
+"""Shares of a disk. PostgreSQL and Kafka stop when they cannot write; a national first load writes some 5 GB."""
+
+
+def secrets(folder: Path, names: Sequence[str]) -> Finding:
+    """Each can be read by us and by nobody else."""
+    for name in names:
+        path = folder / name
+        try:
+            path.read_bytes()
+            open_to_others = path.stat().st_mode & 0o077
+        except OSError as error:
+            return bad("secrets", f"{name} cannot be read ({type(error).__name__})", f"make start  # makes it, or mount {path}")
+        if open_to_others:
+            return warn("secrets", f"others can read {name}", f"chmod 600 {path}")
+    return ok("secrets", f"{len(names)} secrets, closed to others")
+
+
+def disk(name: str, folder: Path) -> Finding:
+    """Room where a folder lies."""
+    try:
+        usage = shutil.disk_usage(folder)
+    except OSError as error:
+        return bad("disk", f"{name} cannot be reached ({type(error).__name__})", f"mkdir -p {folder}  # or mount it")
+    free = usage.free / usage.total
+    what = f"{free:.0%} free ({usage.free / 1e9:.0f} GB) where {name} lies"
+    if free < WARN_FREE:
+        return (bad if free < BAD_FREE else warn)("disk", what, f"df -h {folder}  # remove what is not needed, or enlarge it")
+    return ok("disk", what)

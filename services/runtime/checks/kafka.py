@@ -1,0 +1,76 @@
+"""Is Kafka there, whole, and does it let this service do what is declared?"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from events.topics import Topic, declared
+from services.runtime.broker import Broker
+from services.runtime.checks.finding import Finding, bad, ok, warn
+
+PROVISION = "make start  # provisions what is missing"
+SHOWN = 3
+"""Names in one line; the rest is a number."""
+
+
+def check(cluster: Broker, reads: Sequence[Topic], writes: Sequence[Topic]) -> list[Finding]:
+    """Brokers, topics, copies and rights. Raises Transient when no broker answers."""
+    topics = {topic.name: topic for topic in (*reads, *writes)}
+    everything = [topic for topic in declared(cluster.settings.municipalities) if topic.name not in topics]
+    described = cluster.described(topics.values())
+    allowed = cluster.operations([*topics.values(), *everything])
+    return [_brokers(cluster), _topics(topics, described), _copies(described), _rights(reads, writes, allowed)]
+
+
+def unreachable(address: str) -> Finding:
+    """No broker answers."""
+    return bad("kafka", f"no broker answers at {address}", "make start  # or set KAFKA_BOOTSTRAP_SERVERS")
+
+
+def _brokers(cluster: Broker) -> Finding:
+    known, found = len(cluster.settings.kafka.split(",")), cluster.brokers()
+    if found < known:
+        return warn("kafka", f"{found} of {known} brokers answer", "make start  # starts the missing broker")
+    return ok("kafka", f"{found} of {known} brokers")
+
+
+def _topics(topics: Mapping[str, Topic], described: Mapping[str, Any]) -> Finding:
+    missing = [name for name in topics if name not in described]
+    if missing:
+        return bad("topics", f"missing or not visible: {some(missing)}", PROVISION)
+    wrong = [name for name, topic in topics.items() if len(described[name]["partitions"]) != topic.partitions]
+    if wrong:
+        return bad("topics", f"not as many partitions as declared: {some(wrong)}", "declare a new version of the topic")
+    return ok("topics", f"{len(topics)} topics as declared")
+
+
+def _copies(described: Mapping[str, Any]) -> Finding:
+    partitions = [(name, each) for name, topic in described.items() for each in topic["partitions"]]
+    headless = sorted({name for name, each in partitions if each["leader_id"] < 0})
+    behind = sorted({name for name, each in partitions if len(each["isr_nodes"]) < len(each["replica_nodes"])})
+    if headless:
+        return bad("copies", f"no broker leads {some(headless)}", "make start  # starts the missing broker")
+    if behind:
+        return warn("copies", f"under-replicated: {some(behind)}", "make start  # starts the missing broker, then wait")
+    return ok("copies", f"{len(partitions)} partitions, every copy in step")
+
+
+def _rights(reads: Iterable[Topic], writes: Iterable[Topic], allowed: Mapping[str, set[str]]) -> Finding:
+    needs = [(topic.name, "READ") for topic in reads] + [(topic.name, "WRITE") for topic in writes]
+    missing = [f"{right} {name}" for name, right in needs if right not in allowed.get(name, set())]
+    surplus = [
+        f"{right} {name}"
+        for name, rights in allowed.items()
+        for right in rights & {"READ", "WRITE"}
+        if (name, right) not in needs
+    ]
+    if missing:
+        return bad("rights", f"may not {some(missing)}", PROVISION)
+    if surplus:
+        return bad("rights", f"may more than declared: {some(surplus)}", "make start  # takes away what is not declared")
+    return ok("rights", f"{len(needs)} rights as declared")
+
+
+def some(names: Sequence[str]) -> str:
+    """The first names, and how many more."""
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more

@@ -1,0 +1,74 @@
+"""The door `/doctor` of every service: all checks that it can make on itself, with its own rights, for the operator."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from litestar import get
+from litestar.types import ControllerRouterHandler
+
+from events.topics import Topic
+from services.runtime.broker import Broker
+from services.runtime.checks import database, files, kafka, moving
+from services.runtime.checks.finding import Finding, Report
+from services.runtime.database import Store
+from services.runtime.errors import Transient, is_transient
+from services.runtime.http import allow
+from services.runtime.settings import Settings
+
+Check = Callable[[], list[Finding]]
+
+
+@dataclass
+class Doctor:
+    """What one service looks at. `store` is None where a service has no database; `own` are checks of its own."""
+
+    settings: Settings
+    reads: Sequence[Topic]
+    writes: Sequence[Topic]
+    store: Store | None
+    own: list[Check] = field(default_factory=list)
+
+    def report(self) -> Report:
+        """Look at everything now."""
+        cluster = Broker(self.settings)
+        try:
+            findings = [*self._kafka(cluster), *self._database(), *self._files()]
+            identity = cluster.cluster_id() if findings[0].level != "bad" else ""
+        finally:
+            cluster.close()
+        return Report(self.settings.service, time.time(), identity, findings + [found for check in self.own for found in check()])
+
+    def _kafka(self, cluster: Broker) -> list[Finding]:
+        try:
+            findings = kafka.check(cluster, self.reads, self.writes)
+        except Transient:
+            return [kafka.unreachable(self.settings.kafka)]
+        well = all(each.level != "bad" for each in findings)
+        return [*findings, *([moving.lag(self.store, cluster, self.reads)] if self.store and self.reads and well else [])]
+
+    def _database(self) -> list[Finding]:
+        if self.store is None:
+            return []
+        try:
+            with self.store.transaction() as transaction:
+                findings = database.check(transaction)
+            return [*findings, moving.relay(self.store), moving.work(self.store)]
+        except Exception as error:
+            if not is_transient(error):
+                raise
+            return [database.unreachable()]
+
+    def _files(self) -> list[Finding]:
+        service = self.settings.service
+        names = [f"kafka-{service}", f"http-{service}", "credentials.json", *([f"postgres-{service}"] if self.store else [])]
+        return [files.secrets(self.settings.secrets, names), files.disk("state", self.settings.state)]
+
+    def doors(self) -> list[ControllerRouterHandler]:
+        """The door."""
+
+        @get("/doctor", opt=allow("operator"), sync_to_thread=True)
+        def doctor() -> Report:
+            return self.report()
+
+        return [doctor]
