@@ -24,6 +24,8 @@ from services.runtime.settings import SERVICES
 LOOK_SECONDS = 0.1
 LONGEST_DOWN_SECONDS = 1.5
 """A dead process is started again within this time."""
+ORDERLY = (None, 0, -signal.SIGKILL, -signal.SIGTERM)
+"""Ends that somebody else wanted; SIGTERM while a process is still starting ends it without a word."""
 WHOLE_SECONDS = 120
 """For all copies to be ready again: a start takes a second of processor time, of which two cores give two at a time."""
 
@@ -138,7 +140,7 @@ class Fleet:
             process.start(self._command(copy))
 
     def _ended(self, copy: Copy, process: Process) -> None:
-        if process.exit_code not in (None, 0, -signal.SIGKILL):
+        if process.exit_code not in ORDERLY:
             self.report(f"{copy.name} ended by itself with code {process.exit_code}: see {self._log(copy)}")
         copy.paused = copy.stopping = False
 
