@@ -56,7 +56,6 @@ class Fleet:
     chance: Random
     report: Callable[[str], None]
     copies: list[Copy] = field(init=False)
-    settings: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.copies = [Copy(service, number) for number in (1, 2, 3) for service in SERVICES]
@@ -151,7 +150,6 @@ class Fleet:
         environment = self.system.environment(copy.service) | {
             "SOCIALSOG_BASE_PORT": str(self._ports[copy.number]),
             points.VARIABLE: str(self.planted),
-            **self.settings,
         }
         arguments = [self.system.services.python, "-m", f"services.{copy.service}"]
         return Command(arguments, self._log(copy), environment, folder=CHECKOUT)

@@ -6,6 +6,7 @@ import pytest
 
 from deploy.system import System
 from events import topics
+from services import ledger
 from services.runtime import broker, work
 from services.runtime.dead_letters import DeadLetters
 from services.runtime.errors import Transient
@@ -71,8 +72,7 @@ def test_a_broken_message_is_one_dead_letter_however_often_it_comes_and_no_missi
         until(lambda: "1461-00001" in screening.applied)
     letters = DeadLetters(screening.store, lambda transaction, row: None).list()
     assert len(letters) == 2
-    with screening.store.transaction() as transaction:
-        amounts = dict(transaction.execute("SELECT measure, amount FROM ledger WHERE week IS NULL").all())
+    amounts = {each.name: each.amount for each in ledger.read(system.settings("screening")) if each.service == "screening"}
     assert amounts[f"set_aside:{topics.EXTRACT.name}"] == 2
     assert f"dead:{topics.EXTRACT.name}" not in amounts
 
