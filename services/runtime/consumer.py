@@ -5,12 +5,13 @@ set aside. A message that kills the process is set aside after three starts, bec
 """
 
 import logging
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from threading import Event as Signal
 from typing import Any
 
-from kafka import KafkaConsumer, TopicPartition
+from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition
 from kafka.consumer.fetcher import ConsumerRecord
 
 from events.topics import Topic
@@ -43,6 +44,24 @@ class Subscription:
     decoder: Decoder
 
 
+class Revoked(ConsumerRebalanceListener):  # type: ignore[misc]
+    """Partitions taken away since they were last looked at. One that comes back meanwhile has forgotten its position."""
+
+    def __init__(self) -> None:
+        self._partitions: deque[TopicPartition] = deque()
+
+    def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        """Called in the client's own thread."""
+        self._partitions.extend(revoked)
+
+    def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        """Nothing: the loop seeks before it believes what it polled."""
+
+    def drain(self) -> set[TopicPartition]:
+        """Each once."""
+        return {self._partitions.popleft() for _ in range(len(self._partitions))}
+
+
 class Consumer:
     """Consumes all subscriptions of one service in one thread. `run` returns when `stop` is set."""
 
@@ -52,6 +71,7 @@ class Consumer:
         self.subscriptions = {settings.kafka_name(each.topic.name): each for each in subscriptions}
         self.broker = broker.Broker(settings)
         self.ready = Signal()
+        self._revoked = Revoked()
         self._places: dict[TopicPartition, offsets.Place] = {}
         self._careful: dict[TopicPartition, int] = {}
         self._survived: set[TopicPartition] = set()
@@ -75,7 +95,7 @@ class Consumer:
         client = broker.consumer(self.settings)
         try:
             self._learn_topics(client)
-            client.subscribe(list(self.subscriptions))
+            client.subscribe(list(self.subscriptions), listener=self._revoked)
             watchdog = Watchdog(self.settings, self.store, self.broker, (each.topic for each in self.subscriptions.values()))
             while not stop.is_set():
                 polled = client.poll(timeout_ms=POLL_MS)
@@ -97,8 +117,8 @@ class Consumer:
     def _position(self, client: KafkaConsumer) -> set[TopicPartition]:
         """Seek newly assigned partitions to our own offsets, forget those taken away; which were new (drop what they gave)."""
         assigned: set[TopicPartition] = client.assignment()
-        for gone in self._places.keys() - assigned:
-            del self._places[gone]
+        for gone in self._revoked.drain() | (self._places.keys() - assigned):
+            self._places.pop(gone, None)
         new = assigned - self._places.keys()
         for partition in new:
             with self.store.transaction() as transaction:

@@ -55,8 +55,8 @@ _REWIND_CLUSTER = """
     UPDATE outbox_position o SET published = 0 WHERE topic = ANY(:topics) AND published > 0 AND NOT EXISTS (
         SELECT FROM publication p WHERE p.cluster = :cluster AND p.topic = o.topic AND p.partition = o.partition)
 """
-_ANOTHER_CLUSTER = "SELECT EXISTS (SELECT FROM publication WHERE cluster <> :cluster)"
 _FORGET_CLUSTERS = "DELETE FROM publication WHERE cluster <> :cluster"
+_OTHER_CLUSTERS = "SELECT EXISTS (SELECT FROM publication WHERE cluster <> :cluster)"
 
 
 class Relay:
@@ -108,11 +108,11 @@ class Relay:
         """Compare what the broker has with what it acknowledged, and go back where it has lost something."""
         cluster = self.broker.cluster_id()
         with self.store.transaction() as transaction:
-            another = transaction.execute(_ANOTHER_CLUSTER, {"cluster": cluster}).scalar_one()
+            moved = transaction.execute(_OTHER_CLUSTERS, {"cluster": cluster}).scalar_one()
             acknowledged = {(row.topic, row.partition): row.last for row in transaction.execute(_ENDS, {"cluster": cluster})}
         ends = self._ends(acknowledged)
         lost = {place: ends[place] for place, last in acknowledged.items() if ends[place] <= last}
-        if another or lost:
+        if moved or lost:
             self._rewind(cluster, lost)
         self.cluster, self._acknowledged, self._checked = cluster, acknowledged, time.monotonic()
 
@@ -123,7 +123,7 @@ class Relay:
 
     def _rewind(self, cluster: str, lost: Mapping[tuple[str, int], int]) -> None:
         if self.on_lost:
-            self.on_lost()  # first: should we die in between, the loss is noticed again, and offering again is harmless
+            self.on_lost()  # before the loss is forgotten: who dies in between tells it once more, which does no harm
         repeatable = [name for name, topic in self.topics.items() if topic.republish]
         with self.store.transaction() as transaction:
             self.lease.confirm(transaction)
