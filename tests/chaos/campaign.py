@@ -14,6 +14,7 @@ from services.simulator.drive import RUN_AT, Drive, Late
 from tests.chaos import strikes
 from tests.chaos.clerk import Clerk
 from tests.chaos.clock import SkewedClock
+from tests.chaos.engine_proxy import put_before
 from tests.chaos.fleet import Fleet
 from tests.chaos.look import Looker, undisturbed
 from tests.chaos.scene import Scene
@@ -80,6 +81,7 @@ class Campaign:
         self.say = say
         self.result = Result(plan.seed)
         self.system = System(folder / "state", "chaos", MUNICIPALITIES)
+        self.lines = put_before(self.system)
 
     def run(self) -> Result:
         """All of it, from starting the engines to stopping them."""
@@ -95,6 +97,8 @@ class Campaign:
         finally:
             self.system.stop()
             self.system.embedded.postgres.remove()
+            for line in self.lines.values():
+                line.close()
         return self.result
 
     def _attacked(self) -> None:
