@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, OffsetAndMetadata, TopicPartition
 from kafka.admin import ACLOperation
 from kafka.errors import KafkaError
 from kafka.protocol.consumer import OffsetSpec
@@ -71,6 +71,13 @@ def consumer(settings: Settings, principal: str | None = None) -> KafkaConsumer:
         request_timeout_ms=10_000,
         metadata_max_age_ms=10_000,
     )
+
+
+def seek(client: KafkaConsumer, place: TopicPartition, offset: int, epoch: int) -> None:
+    """Go to our own offset. With the epoch of the message before it the client asks the leader, before it fetches, whether that
+    message is still there; where the log has lost its tail it goes back to what is new. Its public `seek` takes no epoch.
+    """
+    client._subscription.seek(place, OffsetAndMetadata(offset, "", epoch))
 
 
 class Broker:

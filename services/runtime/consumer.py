@@ -129,7 +129,7 @@ class Consumer:
             self._survived.add(partition)
             if place.attempts:
                 self._careful[partition] = place.next_offset + broker.POLL_RECORDS
-            client.seek(partition, place.next_offset)
+            broker.seek(client, partition, place.next_offset, place.epoch)
         return new
 
     def _topic(self, partition: TopicPartition) -> Topic:
@@ -179,13 +179,13 @@ class Consumer:
             self._commit(place, batch, lambda transaction: self._handle(transaction, subscription, place, batch))
 
     def _commit(self, place: offsets.Place, batch: list[ConsumerRecord], effects: Callable[[Transaction], None]) -> None:
-        following = batch[-1].offset + 1
+        following, epoch = batch[-1].offset + 1, batch[-1].leader_epoch
         with self.store.transaction() as transaction:
             effects(transaction)
-            offsets.move(transaction, place, following)
+            offsets.move(transaction, place, following, epoch)
             points.reach("before_commit")
         points.reach("after_commit")
-        place.next_offset = following
+        place.next_offset, place.epoch = following, epoch
 
     def _handle(
         self, transaction: Transaction, subscription: Subscription, place: offsets.Place, batch: list[ConsumerRecord]

@@ -59,6 +59,7 @@ def add_runtime_tables(metadata: MetaData) -> None:
         Column("topic", Text, primary_key=True),
         Column("partition", SmallInteger, primary_key=True),
         Column("next_offset", BigInteger, nullable=False),
+        Column("leader_epoch", Integer, nullable=False, server_default="-1"),
         Column("attempts", Integer, nullable=False, server_default="0"),
     )
     Table(

@@ -15,6 +15,7 @@ from services.simulator.drive import RUN_AT, Drive, Late
 from tests.chaos import strikes
 from tests.chaos.clerk import Clerk
 from tests.chaos.clock import SkewedClock
+from tests.chaos.engine_proxy import put_before
 from tests.chaos.fleet import Fleet
 from tests.chaos.look import Looker, undisturbed
 from tests.chaos.scene import Scene
@@ -91,6 +92,7 @@ class Campaign:
         self.say = say
         self.result = Result(plan.seed)
         self.system = System(folder / "state", namespace, MUNICIPALITIES, engines)
+        self.lines = put_before(self.system) if self.own else {}
 
     def run(self) -> Result:
         """All of it, from starting the engines to stopping them."""
@@ -108,6 +110,8 @@ class Campaign:
             self.system.stop()
             if self.own:
                 self.system.embedded.postgres.remove()
+            for line in self.lines.values():
+                line.close()
         return self.result
 
     def _attacked(self) -> None:
