@@ -130,12 +130,11 @@ def kill_reader(scene: Scene, chance: Random) -> bool:
 
 def _redrive(scene: Scene, reader: str, payload: bytes) -> None:
     """Wait until it was set aside, then redrive it through the operator's door."""
-    found = wait_for(lambda: bool(_set_aside(scene, reader, payload)), KILL_SECONDS, lambda: False)
-    if not found:
+    if not wait_for(lambda: bool(_set_aside(scene, reader, payload)), KILL_SECONDS):
         scene.violation(f"{reader} did not set aside a message that kills it within {KILL_SECONDS:.0f} s")
         return
     (number,) = _set_aside(scene, reader, payload)[0]
-    if wait_for(lambda: _asked(scene, reader, number), KILL_SECONDS, lambda: False):
+    if wait_for(lambda: _asked(scene, reader, number), KILL_SECONDS):
         scene.happened("old version redriven")
 
 
