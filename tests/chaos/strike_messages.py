@@ -1,6 +1,7 @@
 """Strikes by message: old ones again in another order, and messages that nobody can handle, or that nobody may send."""
 
 from collections.abc import Callable
+from functools import partial
 from random import Random
 from typing import Any
 from uuid import UUID
@@ -123,8 +124,8 @@ def kill_reader(scene: Scene, chance: Random) -> bool:
         return False
     for reader in set(topic.readers) & set(DOMAIN_SERVICES):
         scene.planted.add(reader, topic.name, payload)
-        scene.later(0, lambda reader=reader: _redrive(scene, reader, payload))
-    scene.later(0, lambda: scene.give(KILLER))
+        scene.later(0, partial(_redrive, scene, reader, payload))
+    scene.later(0, partial(scene.give, KILLER))
     return True
 
 
