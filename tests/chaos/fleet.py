@@ -89,7 +89,7 @@ class Fleet:
         return [copy for copy in self.copies if not copy.paused and self.process(copy).pid is not None]
 
     def bearable(self) -> bool:
-        """Whether few enough copies are away or starting that one more may go: so a busy machine is struck less, and weeks end."""
+        """Whether few enough copies are away or starting that one more may go: a busy machine is struck less, and weeks end."""
         wanted = [copy for copy in self.copies if copy.wanted]
         return sum(copy.paused or not copy.ready for copy in wanted) <= MOST_AWAY * len(wanted)
 
