@@ -1,6 +1,6 @@
 # Everything that is done with this checkout. The virtual environment follows requirements.lock by itself.
 .DEFAULT_GOAL := help
-.PHONY: help run start stop status doctor clean test test-brokers chaos lint lock migrate backup restore
+.PHONY: help run start stop status doctor clean test test-brokers test-engines chaos lint lock migrate backup restore
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -32,6 +32,9 @@ test: $(STAMP)  ## Run all tests against real engines
 
 test-brokers: $(STAMP)  ## Run a week on three brokers of which one dies after the other (75 s, 1.5 GB)
 	@$(BIN)/python -m pytest -m brokers tests/system/test_three_brokers.py
+
+test-engines: $(STAMP)  ## Kill, pause, fill and cut off Kafka and PostgreSQL under a service at work (3 min)
+	@$(BIN)/python -m pytest -m engines tests/chaos
 
 chaos: $(STAMP)  ## Run weeks while everything is struck at random, and prove that nothing is lost or doubled (docs/chaos.md)
 	@$(BIN)/python -m tests.chaos $(CHAOS)

@@ -150,21 +150,34 @@ class Consumer:
                 self._batch(self.subscriptions[partition.topic], place, batch)
 
     def _batch(self, subscription: Subscription, place: offsets.Place, batch: list[ConsumerRecord]) -> None:
-        with self.store.transaction() as transaction:
-            offsets.count_attempt(transaction, place)
-        starts, place.attempts = place.attempts + 1, 0
-        if starts > MAX_STARTS and len(batch) == 1:
-            self._bury(subscription, place, batch, "killed_process", starts)
-            return
+        """Handle a batch; when that fails, each message alone, so that only what fails twice is set aside."""
         try:
-            self._try(subscription, place, batch)
+            self._attempt(subscription, place, batch)
         except Exception as error:
             if is_transient(error):
                 raise
             log.warning(
                 "batch_failed", extra={"topic": place.topic, "error": describe(error), "place": where(error), "size": len(batch)}
             )
-            self._one_by_one(subscription, place, batch, error)
+            for message in batch:
+                self._alone(subscription, place, message)
+
+    def _alone(self, subscription: Subscription, place: offsets.Place, message: ConsumerRecord) -> None:
+        try:
+            self._attempt(subscription, place, [message])
+        except Exception as error:
+            if is_transient(error):
+                raise
+            self._bury(subscription, place, message, describe(error), 2)
+
+    def _attempt(self, subscription: Subscription, place: offsets.Place, batch: list[ConsumerRecord]) -> None:
+        with self.store.transaction() as transaction:
+            offsets.count_attempt(transaction, place)
+        starts, place.attempts = place.attempts + 1, 0
+        if starts > MAX_STARTS and len(batch) == 1:
+            self._bury(subscription, place, batch[0], "killed_process", starts)
+        else:
+            self._try(subscription, place, batch)
 
     def _try(self, subscription: Subscription, place: offsets.Place, batch: list[ConsumerRecord]) -> None:
         fates: Counter[str] = Counter()
@@ -175,10 +188,8 @@ class Consumer:
         for fate, count in fates.items():
             metrics.MESSAGES.labels(metrics.label(subscription.topic), fate).inc(count)
 
-    def _bury(
-        self, subscription: Subscription, place: offsets.Place, batch: list[ConsumerRecord], reason: str, starts: int
-    ) -> None:
-        self._commit(place, batch, lambda transaction: bury_message(transaction, place.topic, batch[0], reason, starts))
+    def _bury(self, subscription: Subscription, place: offsets.Place, message: ConsumerRecord, reason: str, starts: int) -> None:
+        self._commit(place, [message], lambda transaction: bury_message(transaction, place.topic, message, reason, starts))
         metrics.MESSAGES.labels(metrics.label(subscription.topic), "dead").inc()
 
     def _commit(self, place: offsets.Place, batch: list[ConsumerRecord], effects: Callable[[Transaction], None]) -> None:
@@ -189,15 +200,6 @@ class Consumer:
             points.reach("before_commit")
         points.reach("after_commit")
         place.next_offset, place.epoch = following, epoch
-
-    def _one_by_one(
-        self, subscription: Subscription, place: offsets.Place, batch: list[ConsumerRecord], error: Exception
-    ) -> None:
-        if len(batch) > 1:
-            for message in batch:
-                self._batch(subscription, place, [message])
-            return
-        self._bury(subscription, place, batch, describe(error), 1)
 
     def _handle(
         self, transaction: Transaction, subscription: Subscription, place: offsets.Place, batch: list[ConsumerRecord]

@@ -1,8 +1,8 @@
 """The relay: publishes the outbox in order, once per service, and notices when the broker's log lost what it had.
 
-For each published batch it keeps the last offset that the broker acknowledged. An end offset at or below it, or another
-cluster id, means that the log lost its tail: the cursor goes back and everything from there is published again, which
-versions make harmless. `municipality.*` is never repeated blindly; delivery is told instead (`on_lost`).
+For each published batch it keeps the last offset that the broker acknowledged. An end offset at or below it, a new batch that
+gets such an offset, or another cluster id means that the log lost its tail: the cursor goes back and everything from there is
+published again, which versions make harmless. `municipality.*` is never repeated blindly; delivery is told instead (`on_lost`).
 """
 
 import logging
@@ -71,6 +71,7 @@ class Relay:
         self.lease = Lease(store, "relay")
         self.wake = Signal()
         self.cluster = ""
+        self._acknowledged: dict[tuple[str, int], int] = {}
         self._producer: KafkaProducer | None = None
         self._checked = 0.0
         store.on_commit.append(self.wake.set)
@@ -114,7 +115,7 @@ class Relay:
         lost = {place: ends[place] for place, last in acknowledged.items() if ends[place] <= last}
         if moved or lost:
             self._rewind(cluster, lost)
-        self.cluster, self._checked = cluster, time.monotonic()
+        self.cluster, self._acknowledged, self._checked = cluster, acknowledged, time.monotonic()
 
     def _ends(self, places: Iterable[tuple[str, int]]) -> dict[tuple[str, int], int]:
         """The ends of these logs, in one question."""
@@ -138,22 +139,30 @@ class Relay:
         values = {"topic": topic, "partition": number, "published": published, "limit": BATCH}
         with self.store.transaction() as transaction:
             rows = transaction.execute(_BATCH, values).all()
-        offset = self._send(self.topics[topic], number, rows)
+        first, last = self._send(self.topics[topic], number, rows)
         points.reach("sent")
+        if first <= self._acknowledged.get((topic, number), -1):
+            self._rewind(self.cluster, {(topic, number): first})
+            self._checked = 0.0
+            if self.topics[topic].republish:
+                return
         with self.store.transaction() as transaction:
             self.lease.confirm(transaction)
-            transaction.execute(_ACKNOWLEDGED, {**values, "last": rows[-1].position, "offset": offset, "cluster": self.cluster})
+            transaction.execute(_ACKNOWLEDGED, {**values, "last": rows[-1].position, "offset": last, "cluster": self.cluster})
+        self._acknowledged[topic, number] = last
         metrics.PUBLISHED.labels(metrics.label(self.topics[topic])).inc(len(rows))
         metrics.PUBLISHED_AT.set_to_current_time()
 
-    def _send(self, topic: Topic, number: int, rows: Sequence["Row[tuple[int, str, bytes]]"]) -> int:
+    def _send(self, topic: Topic, number: int, rows: Sequence["Row[tuple[int, str, bytes]]"]) -> tuple[int, int]:
+        """Send these rows; the first and the last offset that they got."""
         if self._producer is None:
             self._producer = broker.producer(self.settings)
         name = self.settings.kafka_name(topic.name)
         futures = [self._producer.send(name, row.payload, row.key.encode(), partition=number) for row in rows]
         points.reach("sending")
         self._producer.flush(timeout=30)
-        return max(int(future.get(timeout=30).offset) for future in futures)
+        offsets = [int(future.get(timeout=30).offset) for future in futures]
+        return min(offsets), max(offsets)
 
     def _reset(self) -> None:
         self._checked = 0.0

@@ -32,6 +32,8 @@ log = logging.getLogger(__name__)
 ON_KAFKA = 4
 """So many municipalities listen on Kafka; each needs connections and a thread of its own."""
 POLL_SECONDS = 0.5
+FOR_EVER = 1 << 31
+"""So many times a message may be offered before it is answered again: it was taken over."""
 UNANSWERED = ("sent", "received")
 """States of a delivery whose municipality still owes an answer, also where its first one was all that arrived."""
 ALGORITHMS = ["ECDH-ES+A256KW", "RSA-OAEP-256", "A256GCM"]
@@ -63,7 +65,7 @@ class CaseSystems:
         self.settings = settings
         self.answer = answer
         self.inbox: dict[UUID, tuple[Notification, dict[str, Any]]] = {}
-        self._answered: set[UUID] = set()
+        self._answered: dict[UUID, int] = {}
         self._cursors: dict[str, int] = {}
         self._on_kafka = on_kafka
         self._stop = Signal()
@@ -72,7 +74,7 @@ class CaseSystems:
     def __enter__(self) -> "CaseSystems":
         """Begin to listen. What was answered before – also before an earlier stop – is not answered again."""
         taken_over = Doors(self.settings).get("operator", "delivery", "/deliveries", state="acknowledged")
-        self._answered |= {UUID(row["message_id"]) for row in taken_over if row["message_id"]}
+        self._answered |= {UUID(row["message_id"]): FOR_EVER for row in taken_over if row["message_id"]}
         codes, self._stop = list(self.settings.municipalities), Signal()
         targets = [(self._listen, (code,)) for code in codes[: self._on_kafka]] + [(self._poll, (codes[self._on_kafka :],))]
         self._threads = [Thread(target=target, args=args, daemon=True) for target, args in targets]
@@ -127,7 +129,7 @@ class CaseSystems:
             if notification.message_id not in self._answered:
                 for receipt in self._receipts(notification):
                     doors.post(principal, "delivery", "/v1/receipts", receipt)
-                self._answered.add(notification.message_id)
+                self._answered[notification.message_id] = FOR_EVER
         return int(page["next"])
 
     def _listen(self, code: str) -> None:
@@ -156,15 +158,16 @@ class CaseSystems:
     def _read(self, consumer: KafkaConsumer, producer: KafkaProducer, receipts: Topic) -> None:
         for messages in consumer.poll(timeout_ms=300).values():
             for message in messages:
-                notification = msgspec.json.decode(message.value, type=Envelope[Notification]).data
-                if notification.message_id not in self._answered:
-                    self._answer(producer, receipts, notification, message.offset)
+                envelope = msgspec.json.decode(message.value, type=Envelope[Notification])
+                # Who is offered the same message once more is asked for an answer that got lost.
+                if self._answered.get(envelope.data.message_id, 0) < envelope.aggregateversion:
+                    self._answer(producer, receipts, envelope.data, message.offset)
+                    self._answered[envelope.data.message_id] = envelope.aggregateversion
 
     def _answer(self, producer: KafkaProducer, receipts: Topic, notification: Notification, offset: int) -> None:
         name, key = self.settings.kafka_name(receipts.name), str(notification.message_id).encode()
         for place, receipt in enumerate(self._receipts(notification)):
             producer.send(name, _envelope(receipts, receipt, offset * 10 + place + 1), key).get(timeout=20)
-        self._answered.add(notification.message_id)
 
 
 def _envelope(topic: Topic, receipt: Receipt, position: int) -> bytes:

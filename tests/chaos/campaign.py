@@ -15,9 +15,11 @@ from services.simulator.drive import RUN_AT, Drive, Late
 from tests.chaos import strikes
 from tests.chaos.clerk import Clerk
 from tests.chaos.clock import SkewedClock
+from tests.chaos.engine_proxy import put_before
 from tests.chaos.fleet import Fleet
 from tests.chaos.look import Looker, undisturbed
 from tests.chaos.scene import Scene
+from tests.chaos.strike_people import two_operators
 from tests.chaos.striker import Striker
 from tests.conftest import MUNICIPALITIES
 from tests.system.town import Town
@@ -61,16 +63,23 @@ class Result:
 
 
 class HarriedDrive(Drive):
-    """The outside world, whose operators start each week at once when it is due."""
+    """The outside world, whose operators start each week at the very moment it is due."""
 
     scene: Scene
+    _due = 0
+
+    def screen(self, number: int) -> str:
+        """As ever; strikes learn which week is due."""
+        self._due = number
+        return super().screen(number)
 
     def move(self, moment: datetime) -> None:
-        """Move the clock; strikes learn which week is due."""
+        """Move the clock; when the week is due, two operators start it while the scheduler does."""
         super().move(moment)
-        number = round((moment - RUN_AT - self.calendar.end(0)).total_seconds() / (7 * 24 * 3600))
-        if moment == self.calendar.end(number) + RUN_AT:
-            self.scene.label = self.calendar.label(number)
+        if moment == self.calendar.end(self._due) + RUN_AT:
+            self.scene.label = self.calendar.label(self._due)
+            if two_operators(self.scene, Random(self._due)):
+                self.scene.happened("two operators")
 
 
 class Campaign:
@@ -83,6 +92,7 @@ class Campaign:
         self.say = say
         self.result = Result(plan.seed)
         self.system = System(folder / "state", namespace, MUNICIPALITIES, engines)
+        self.lines = put_before(self.system) if self.own else {}
 
     def run(self) -> Result:
         """All of it, from starting the engines to stopping them."""
@@ -100,6 +110,8 @@ class Campaign:
             self.system.stop()
             if self.own:
                 self.system.embedded.postgres.remove()
+            for line in self.lines.values():
+                line.close()
         return self.result
 
     def _attacked(self) -> None:
@@ -166,5 +178,7 @@ class Campaign:
 
     def _compare(self) -> None:
         self.say("the same weeks undisturbed, to compare")
-        for each in undisturbed(self.system, self.folder, self.result.weeks, self.looker):
+        found = undisturbed(self.system, self.folder, self.result.weeks, self.looker)
+        self.result.kinds["differs from the undisturbed run"] = len(found)
+        for each in found:
             self._violation(f"differs from the undisturbed run: {each}")

@@ -7,8 +7,11 @@ import shutil
 import struct
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 
 from deploy.embedded.kafka import KafkaServer
+from tests.chaos.scene import Scene
+from tests.chaos.strikes import Simple, Strike
 
 BATCH_HEAD = struct.Struct(">qi")
 """A record batch begins with its base offset and the number of bytes that follow these twelve."""
@@ -51,3 +54,51 @@ def batches(segment: Path) -> Iterator[tuple[int, int, int]]:
         (delta,) = struct.unpack_from(">i", content, place + 23)  # lastOffsetDelta, after epoch, magic, checksum, attributes
         place += BATCH_HEAD.size + length
         yield first, first + delta, place
+
+
+AWAY_SECONDS = (0.5, 3.0)
+LEAST_KEPT, MOST_KEPT = 0.3, 0.99
+"""Parts of a log that are left."""
+
+
+def _tail_is_lost(scene: Scene, chance: Random) -> bool:
+    """The last part of a log of ours is gone. Not of receipts: who wrote them is asked again only after a day."""
+    node, seconds, kept = _kafka(scene), chance.uniform(*AWAY_SECONDS), chance.uniform(LEAST_KEPT, MOST_KEPT)
+    segments = sorted(each for each in node.node.data.glob("*.v1-*/*.log") if ".receipt." not in each.parent.name)
+    written = [(each, ends) for each in segments if (ends := [last for _, last, _ in batches(each)])]
+    if not written or not scene.take("kafka"):
+        return False
+    segment, ends = chance.choice(written)
+    topic, _, partition = segment.parent.name.rpartition("-")
+    lose_tail(node, topic, int(partition), int((ends[-1] + 1) * kept))
+    scene.later(seconds, lambda: _mend(scene, "kafka"))
+    return True
+
+
+def _log_is_lost(scene: Scene, chance: Random) -> bool:
+    """All of Kafka is gone; it is started anew and provisioned, for which the database must be there."""
+    seconds = chance.uniform(*AWAY_SECONDS)
+    if not scene.take("kafka"):
+        return False
+    if not scene.take("postgres"):
+        scene.give("kafka")
+        return False
+    lose_log(_kafka(scene))
+    scene.later(seconds, lambda: _mend(scene, "kafka", "postgres"))
+    return True
+
+
+def _kafka(scene: Scene) -> KafkaServer:
+    (node,) = scene.system.embedded.kafka.nodes
+    return node
+
+
+def _mend(scene: Scene, *taken: str) -> None:
+    scene.system.embedded.kafka.start()
+    if "postgres" in taken:
+        scene.system.prepare()
+    for name in taken:
+        scene.give(name)
+
+
+STRIKES: list[Strike] = [Simple("tail of kafka lost", 0.05, _tail_is_lost), Simple("log of kafka lost", 0.02, _log_is_lost)]

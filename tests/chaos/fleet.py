@@ -5,6 +5,7 @@ A process that ended by itself with an error, and not because somebody killed it
 """
 
 import signal
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,11 +20,16 @@ from deploy.processes import is_ready
 from deploy.system import System
 from deploy.waiting import pause, wait_until
 from services.runtime import points
+from services.runtime.errors import is_transient
 from services.runtime.settings import SERVICES
 
 LOOK_SECONDS = 0.1
 LONGEST_DOWN_SECONDS = 1.5
 """A dead process is started again within this time."""
+ORDERLY = (None, 0, -signal.SIGKILL, -signal.SIGTERM)
+"""Ends that somebody else wanted; SIGTERM while a process is still starting ends it without a word."""
+MOST_AWAY = 0.25
+"""Share of all copies that may be away at once."""
 WHOLE_SECONDS = 120
 """For all copies to be ready again: a start takes a second of processor time, of which two cores give two at a time."""
 
@@ -36,8 +42,8 @@ class Copy:
     number: int
     wanted: bool = False
     down_for: float | None = None
-    stopping: bool = False
     paused: bool = False
+    ready: bool = False
 
     @property
     def name(self) -> str:
@@ -54,7 +60,6 @@ class Fleet:
     chance: Random
     report: Callable[[str], None]
     copies: list[Copy] = field(init=False)
-    settings: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.copies = [Copy(service, number) for number in (1, 2, 3) for service in SERVICES]
@@ -83,10 +88,15 @@ class Fleet:
         """The copies that run now and are not paused."""
         return [copy for copy in self.copies if not copy.paused and self.process(copy).pid is not None]
 
+    def bearable(self) -> bool:
+        """Whether few enough copies are away or starting that one more may go: a busy machine is struck less, and weeks end."""
+        wanted = [copy for copy in self.copies if copy.wanted]
+        return sum(copy.paused or not copy.ready for copy in wanted) <= MOST_AWAY * len(wanted)
+
     def kill(self, copy: Copy) -> bool:
         """kill -9; whether it was alive."""
         with self._lock:
-            copy.paused = False
+            copy.paused = copy.ready = False
             return self.process(copy).send(signal.SIGKILL)
 
     def pause(self, copy: Copy) -> bool:
@@ -113,7 +123,6 @@ class Fleet:
 
     def restart(self, copy: Copy) -> bool:
         """Stop a copy in order; the supervisor starts it again. Whether it was running."""
-        copy.stopping = True
         return self.process(copy).send(signal.SIGTERM)
 
     def _supervise(self) -> None:
@@ -121,6 +130,8 @@ class Fleet:
             for copy in self.copies:
                 with self._lock:
                     self._look(copy)
+                if not (copy.ready or copy.paused) and self.process(copy).pid is not None:
+                    copy.ready = is_ready(self.url(copy))
 
     def _look(self, copy: Copy) -> None:
         process = self.process(copy)
@@ -138,9 +149,9 @@ class Fleet:
             process.start(self._command(copy))
 
     def _ended(self, copy: Copy, process: Process) -> None:
-        if process.exit_code not in (None, 0, -signal.SIGKILL):
+        if process.exit_code not in ORDERLY:
             self.report(f"{copy.name} ended by itself with code {process.exit_code}: see {self._log(copy)}")
-        copy.paused = copy.stopping = False
+        copy.paused = copy.ready = False
 
     def _log(self, copy: Copy) -> Path:
         return self.system.state / "logs" / f"{copy.name}.log"
@@ -149,7 +160,6 @@ class Fleet:
         environment = self.system.environment(copy.service) | {
             "SOCIALSOG_BASE_PORT": str(self._ports[copy.number]),
             points.VARIABLE: str(self.planted),
-            **self.settings,
         }
         arguments = [self.system.services.python, "-m", f"services.{copy.service}"]
         return Command(arguments, self._log(copy), environment, folder=CHECKOUT)
@@ -181,12 +191,20 @@ class Fleet:
             process.stop(seconds=25)
 
 
-def wait_for(condition: Callable[[], bool], seconds: float, given_up: Callable[[], bool]) -> bool:
-    """Whether a condition came true within so many seconds and before it was given up."""
-    left = seconds
-    while not condition():
-        if left <= 0 or given_up():
+def wait_for(condition: Callable[[], bool], seconds: float) -> bool:
+    """Whether a condition came true within so many seconds; what is away just now may come back."""
+    end = time.monotonic() + seconds
+    while not _holds(condition):
+        if time.monotonic() > end:
             return False
         pause(LOOK_SECONDS)
-        left -= LOOK_SECONDS
     return True
+
+
+def _holds(condition: Callable[[], bool]) -> bool:
+    try:
+        return condition()
+    except Exception as error:
+        if not is_transient(error):
+            raise
+        return False
