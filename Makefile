@@ -1,6 +1,6 @@
 # Everything that is done with this checkout. The virtual environment follows requirements.lock by itself.
 .DEFAULT_GOAL := help
-.PHONY: help run start stop status clean test test-brokers test-engines lint lock
+.PHONY: help run start stop status clean test test-brokers test-engines chaos lint lock
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -32,6 +32,9 @@ test-brokers: $(STAMP)  ## Run a week on three brokers of which one dies after t
 
 test-engines: $(STAMP)  ## Kill, pause, fill and cut off Kafka and PostgreSQL under a service at work (3 min)
 	@$(BIN)/python -m pytest -m engines tests/chaos
+
+chaos: $(STAMP)  ## Run weeks while everything is struck at random, and prove that nothing is lost or doubled (docs/chaos.md)
+	@$(BIN)/python -m tests.chaos $(CHAOS)
 
 lint: $(STAMP)  ## Check style, types and the rules of who imports whom
 	@$(BIN)/ruff check .

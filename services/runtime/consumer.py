@@ -146,6 +146,28 @@ class Consumer:
             self._batch(self.subscriptions[partition.topic], place, batch)
 
     def _batch(self, subscription: Subscription, place: offsets.Place, batch: list[ConsumerRecord]) -> None:
+        """Handle a batch; when that fails, each message alone, so that only what fails twice is set aside."""
+        try:
+            self._attempt(subscription, place, batch)
+        except Exception as error:
+            if is_transient(error):
+                raise
+            log.warning(
+                "batch_failed", extra={"topic": place.topic, "error": describe(error), "place": where(error), "size": len(batch)}
+            )
+            for message in batch:
+                self._alone(subscription, place, message)
+
+    def _alone(self, subscription: Subscription, place: offsets.Place, message: ConsumerRecord) -> None:
+        try:
+            self._attempt(subscription, place, [message])
+        except Exception as error:
+            if is_transient(error):
+                raise
+            reason = describe(error)
+            self._commit(place, [message], lambda transaction: bury_message(transaction, place.topic, message, reason, 2))
+
+    def _attempt(self, subscription: Subscription, place: offsets.Place, batch: list[ConsumerRecord]) -> None:
         with self.store.transaction() as transaction:
             offsets.count_attempt(transaction, place)
         starts, place.attempts = place.attempts + 1, 0
@@ -153,16 +175,8 @@ class Consumer:
             self._commit(
                 place, batch, lambda transaction: bury_message(transaction, place.topic, batch[0], "killed_process", starts)
             )
-            return
-        try:
+        else:
             self._commit(place, batch, lambda transaction: self._handle(transaction, subscription, place, batch))
-        except Exception as error:
-            if is_transient(error):
-                raise
-            log.warning(
-                "batch_failed", extra={"topic": place.topic, "error": describe(error), "place": where(error), "size": len(batch)}
-            )
-            self._one_by_one(subscription, place, batch, error)
 
     def _commit(self, place: offsets.Place, batch: list[ConsumerRecord], effects: Callable[[Transaction], None]) -> None:
         following, epoch = batch[-1].offset + 1, batch[-1].leader_epoch
@@ -172,15 +186,6 @@ class Consumer:
             points.reach("before_commit")
         points.reach("after_commit")
         place.next_offset, place.epoch = following, epoch
-
-    def _one_by_one(
-        self, subscription: Subscription, place: offsets.Place, batch: list[ConsumerRecord], error: Exception
-    ) -> None:
-        if len(batch) > 1:
-            for message in batch:
-                self._batch(subscription, place, [message])
-            return
-        self._commit(place, batch, lambda transaction: bury_message(transaction, place.topic, batch[0], describe(error), 1))
 
     def _handle(
         self, transaction: Transaction, subscription: Subscription, place: offsets.Place, batch: list[ConsumerRecord]

@@ -48,6 +48,7 @@ def table(result: Result) -> str:
     lines += [f"  {count:6} {name}" for name, count in sorted(result.strikes.items(), key=lambda item: -item[1])]
     lines += ["", *(f"  {count:6} {name}" for name, count in result.kinds.items()), ""]
     lines += [f"VIOLATION {each}" for each in result.violations] or ["no violations"]
+    lines.append(f"{result.redriven} dead letters that nobody planted were redriven: readers killed three times in a row")
     return "\n".join(lines)
 
 

@@ -9,6 +9,7 @@ from random import Random
 from typing import Any
 
 from deploy import guardian
+from deploy.engines import Engines
 from deploy.system import System
 from services.simulator.drive import RUN_AT, Drive, Late
 from tests.chaos import strikes
@@ -18,6 +19,7 @@ from tests.chaos.engine_proxy import put_before
 from tests.chaos.fleet import Fleet
 from tests.chaos.look import Looker, undisturbed
 from tests.chaos.scene import Scene
+from tests.chaos.strike_people import two_operators
 from tests.chaos.striker import Striker
 from tests.conftest import MUNICIPALITIES
 from tests.system.town import Town
@@ -39,6 +41,7 @@ class Plan:
     look: int
     copies: int
     only: str = ""
+    compare: bool = True
 
 
 @dataclass
@@ -60,43 +63,53 @@ class Result:
 
 
 class HarriedDrive(Drive):
-    """The outside world, whose operators start each week at once when it is due."""
+    """The outside world, whose operators start each week at the very moment it is due."""
 
     scene: Scene
+    _due = 0
+
+    def screen(self, number: int) -> str:
+        """As ever; strikes learn which week is due."""
+        self._due = number
+        return super().screen(number)
 
     def move(self, moment: datetime) -> None:
-        """Move the clock; strikes learn which week is due."""
+        """Move the clock; when the week is due, two operators start it while the scheduler does."""
         super().move(moment)
-        number = round((moment - RUN_AT - self.calendar.end(0)).total_seconds() / (7 * 24 * 3600))
-        if moment == self.calendar.end(number) + RUN_AT:
-            self.scene.label = self.calendar.label(number)
+        if moment == self.calendar.end(self._due) + RUN_AT:
+            self.scene.label = self.calendar.label(self._due)
+            if two_operators(self.scene, Random(self._due)):
+                self.scene.happened("two operators")
 
 
 class Campaign:
-    """Runs one plan in one folder."""
+    """Runs one plan in one folder. On `engines` of somebody else, which are then not struck, or on its own."""
 
-    def __init__(self, plan: Plan, folder: Path, say: Say) -> None:
+    def __init__(self, plan: Plan, folder: Path, say: Say, engines: Engines | None = None, namespace: str = "chaos") -> None:
+        self.own = engines is None
         self.plan = plan
         self.folder = folder
         self.say = say
         self.result = Result(plan.seed)
-        self.system = System(folder / "state", "chaos", MUNICIPALITIES)
-        self.lines = put_before(self.system)
+        self.system = System(folder / "state", namespace, MUNICIPALITIES, engines)
+        self.lines = put_before(self.system) if self.own else {}
 
     def run(self) -> Result:
         """All of it, from starting the engines to stopping them."""
         began = time.monotonic()
-        guardian.watch(self.system.state, remove=False)
+        if self.own:
+            guardian.watch(self.system.state, remove=False)
         try:
             self.system.start_engines()
             self.system.prepare()
             self._attacked()
             self.result.seconds = time.monotonic() - began
-            if not self.result.violations:
+            if self.plan.compare and not self.result.violations:
                 self._compare()
         finally:
             self.system.stop()
-            self.system.embedded.postgres.remove()
+            if self.own:
+                self.system.embedded.postgres.remove()
             for line in self.lines.values():
                 line.close()
         return self.result
@@ -122,7 +135,7 @@ class Campaign:
         drive = HarriedDrive(self.town.settings, self.town.world, self.town.folder / "staging", patience_seconds=PATIENCE_SECONDS)
         drive.scene, drive.clock = scene, scene.clock
         self.town.drive = drive
-        chosen = [each for each in strikes.every() if self.plan.only in each.name]
+        chosen = [each for each in strikes.every(engines=self.own) if self.plan.only in each.name]
         self.looker = Looker(self.town, scene)
         began = time.monotonic()
         with Clerk(scene) as clerk, Striker(scene, chosen, self.plan.seed, self.plan.rate) as striker:
@@ -165,5 +178,7 @@ class Campaign:
 
     def _compare(self) -> None:
         self.say("the same weeks undisturbed, to compare")
-        for each in undisturbed(self.system, self.folder, self.result.weeks, self.looker):
+        found = undisturbed(self.system, self.folder, self.result.weeks, self.looker)
+        self.result.kinds["differs from the undisturbed run"] = len(found)
+        for each in found:
             self._violation(f"differs from the undisturbed run: {each}")

@@ -24,6 +24,8 @@ from services.runtime.settings import SERVICES
 LOOK_SECONDS = 0.1
 LONGEST_DOWN_SECONDS = 1.5
 """A dead process is started again within this time."""
+ORDERLY = (None, 0, -signal.SIGKILL, -signal.SIGTERM)
+"""Ends that somebody else wanted; SIGTERM while a process is still starting ends it without a word."""
 WHOLE_SECONDS = 120
 """For all copies to be ready again: a start takes a second of processor time, of which two cores give two at a time."""
 
@@ -54,7 +56,6 @@ class Fleet:
     chance: Random
     report: Callable[[str], None]
     copies: list[Copy] = field(init=False)
-    settings: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.copies = [Copy(service, number) for number in (1, 2, 3) for service in SERVICES]
@@ -138,7 +139,7 @@ class Fleet:
             process.start(self._command(copy))
 
     def _ended(self, copy: Copy, process: Process) -> None:
-        if process.exit_code not in (None, 0, -signal.SIGKILL):
+        if process.exit_code not in ORDERLY:
             self.report(f"{copy.name} ended by itself with code {process.exit_code}: see {self._log(copy)}")
         copy.paused = copy.stopping = False
 
@@ -149,7 +150,6 @@ class Fleet:
         environment = self.system.environment(copy.service) | {
             "SOCIALSOG_BASE_PORT": str(self._ports[copy.number]),
             points.VARIABLE: str(self.planted),
-            **self.settings,
         }
         arguments = [self.system.services.python, "-m", f"services.{copy.service}"]
         return Command(arguments, self._log(copy), environment, folder=CHECKOUT)

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections import Counter, defaultdict
-from functools import partial
 from pathlib import Path
 
 from deploy.system import System
@@ -34,7 +33,7 @@ class Looker:
         """Everything that is wrong, by kind."""
         found: Found = defaultdict(list, {kind: [] for kind in KINDS})
         try:
-            self.town.drive.wait("everything has arrived", partial(quiet, self.town), seconds=QUIET_SECONDS)
+            self.town.drive.wait("everything has arrived", self.town.quiet, seconds=QUIET_SECONDS)
         except Late as late:
             found["lost"].append(str(late))
         for violation in violations(self.witness.history()):
@@ -74,13 +73,6 @@ class Looker:
 def accounts(town: Town) -> list[ledger.WeekLedger]:
     """The account of every week."""
     return ledger.weeks(ledger.read(town.settings))
-
-
-def quiet(town: Town) -> bool:
-    """Whether nothing is on its way."""
-    measures = ledger.read(town.settings)
-    working = [each for each in measures if each.name.startswith("work:") and each.amount]
-    return not working and all(each.on_the_way == 0 for each in ledger.handovers(measures))
 
 
 def undisturbed(attacked: System, folder: Path, weeks: int, looker: Looker) -> list[str]:

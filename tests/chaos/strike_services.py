@@ -91,7 +91,7 @@ def at_point(point: str) -> Strike:
         scene.later(POINT_SECONDS, collect)
         return False
 
-    return Simple(name, 0.5, plant)
+    return Simple(name, 0.8, plant)
 
 
 STRIKES: list[Strike] = [

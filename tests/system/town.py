@@ -13,11 +13,14 @@ import psycopg
 
 from deploy.system import System
 from deploy.testing import Running
+from services import ledger
 from services.runtime.settings import load
 from services.simulator.case_systems import CaseSystems
 from services.simulator.drive import Drive
 from services.simulator.world import World
 from tests.conftest import MUNICIPALITIES, new_system
+from tests.history import Violation, violations
+from tests.witness import Witness
 
 PERSONS = 2_000
 SEED = 7
@@ -116,6 +119,17 @@ class Town:
         """All deliveries, as the operator sees them."""
         found: list[dict[str, Any]] = self.drive.doors.get("operator", "delivery", "/deliveries")
         return found
+
+    def quiet(self) -> bool:
+        """Whether nothing is on its way: no hand-over, no work."""
+        measures = ledger.read(self.settings)
+        working = [each for each in measures if each.name.startswith("work:") and each.amount]
+        return not working and all(each.on_the_way == 0 for each in ledger.handovers(measures))
+
+    def violations(self) -> list[Violation]:
+        """What the history checker finds, once nothing is on its way."""
+        self.drive.wait("everything has arrived", self.quiet)
+        return violations(Witness(self.rows, lambda: self.case_systems.inbox).history())
 
     def truth(self) -> list[dict[str, Any]]:
         """The truth about everything written so far."""
