@@ -27,14 +27,14 @@ clean: $(STAMP)  ## Stop everything and remove all state (downloads stay)
 test: $(STAMP)  ## Run all tests against real engines
 	@$(BIN)/python -m pytest
 
+chaos: $(STAMP)  ## Run weeks while everything is struck at random, and prove that nothing is lost or doubled (docs/chaos.md)
+	@$(BIN)/python -m tests.chaos $(CHAOS)
+
 test-brokers: $(STAMP)  ## Run a week on three brokers of which one dies after the other (75 s, 1.5 GB)
 	@$(BIN)/python -m pytest -m brokers tests/system/test_three_brokers.py
 
 test-engines: $(STAMP)  ## Kill, pause, fill and cut off Kafka and PostgreSQL under a service at work (3 min)
 	@$(BIN)/python -m pytest -m engines tests/chaos
-
-chaos: $(STAMP)  ## Run weeks while everything is struck at random, and prove that nothing is lost or doubled (docs/chaos.md)
-	@$(BIN)/python -m tests.chaos $(CHAOS)
 
 lint: $(STAMP)  ## Check style, types and the rules of who imports whom
 	@$(BIN)/ruff check .

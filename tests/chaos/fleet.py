@@ -5,6 +5,7 @@ A process that ended by itself with an error, and not because somebody killed it
 """
 
 import signal
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,7 @@ from deploy.processes import is_ready
 from deploy.system import System
 from deploy.waiting import pause, wait_until
 from services.runtime import points
+from services.runtime.errors import is_transient
 from services.runtime.settings import SERVICES
 
 LOOK_SECONDS = 0.1
@@ -181,12 +183,20 @@ class Fleet:
             process.stop(seconds=25)
 
 
-def wait_for(condition: Callable[[], bool], seconds: float, given_up: Callable[[], bool]) -> bool:
-    """Whether a condition came true within so many seconds and before it was given up."""
-    left = seconds
-    while not condition():
-        if left <= 0 or given_up():
+def wait_for(condition: Callable[[], bool], seconds: float) -> bool:
+    """Whether a condition came true within so many seconds; what is away just now may come back."""
+    end = time.monotonic() + seconds
+    while not _holds(condition):
+        if time.monotonic() > end:
             return False
         pause(LOOK_SECONDS)
-        left -= LOOK_SECONDS
     return True
+
+
+def _holds(condition: Callable[[], bool]) -> bool:
+    try:
+        return condition()
+    except Exception as error:
+        if not is_transient(error):
+            raise
+        return False

@@ -1,6 +1,7 @@
 """Strikes by message: old ones again in another order, and messages that nobody can handle, or that nobody may send."""
 
 from collections.abc import Callable
+from functools import partial
 from random import Random
 from typing import Any
 from uuid import UUID
@@ -123,19 +124,18 @@ def kill_reader(scene: Scene, chance: Random) -> bool:
         return False
     for reader in set(topic.readers) & set(DOMAIN_SERVICES):
         scene.planted.add(reader, topic.name, payload)
-        scene.later(0, lambda reader=reader: _redrive(scene, reader, payload))
-    scene.later(0, lambda: scene.give(KILLER))
+        scene.later(0, partial(_redrive, scene, reader, payload))
+    scene.later(0, partial(scene.give, KILLER))
     return True
 
 
 def _redrive(scene: Scene, reader: str, payload: bytes) -> None:
     """Wait until it was set aside, then redrive it through the operator's door."""
-    found = wait_for(lambda: bool(_set_aside(scene, reader, payload)), KILL_SECONDS, lambda: False)
-    if not found:
+    if not wait_for(lambda: bool(_set_aside(scene, reader, payload)), KILL_SECONDS):
         scene.violation(f"{reader} did not set aside a message that kills it within {KILL_SECONDS:.0f} s")
         return
     (number,) = _set_aside(scene, reader, payload)[0]
-    if wait_for(lambda: _asked(scene, reader, number), KILL_SECONDS, lambda: False):
+    if wait_for(lambda: _asked(scene, reader, number), KILL_SECONDS):
         scene.happened("old version redriven")
 
 

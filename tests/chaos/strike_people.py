@@ -63,14 +63,10 @@ def late_receipt(scene: Scene, chance: Random) -> bool:
     }
     try:
         scene.doors.post(f"municipality-{notification.municipality}", "delivery", "/v1/receipts", receipt)
-    except httpx.HTTPError as error:
-        return isinstance(error, httpx.HTTPStatusError) and not _unavailable(scene, error)
-    return True
-
-
-def _unavailable(scene: Scene, error: httpx.HTTPStatusError) -> bool:
-    if error.response.status_code < 500:
-        scene.violation(f"a late receipt was refused with {error.response.status_code}")
+    except httpx.HTTPStatusError as error:
+        if error.response.status_code < 500:
+            scene.violation(f"a late receipt was refused with {error.response.status_code}")
+        return False
     return True
 
 

@@ -4,6 +4,7 @@ import time
 from threading import Event as Signal
 from threading import Lock, Thread
 
+from services.runtime.errors import is_transient
 from tests.chaos.scene import Scene
 from tests.chaos.strikes import Strike, choose
 
@@ -61,7 +62,10 @@ class Striker:
         self.number += 1
         try:
             happened = strike.hit(self.scene, chance)
-        except Exception as error:  # a strike that fails is a defect of the harness, and the run says so at its end
+        except Exception as error:
+            if is_transient(error):
+                return  # another strike is in this one's way
+            # A strike that fails otherwise is a defect of the harness, and the run says so at its end.
             self.scene.violation(f"strike {strike.name} failed: {type(error).__name__}: {error}")
             return
         if happened:
