@@ -63,7 +63,10 @@ LEAST_KEPT, MOST_KEPT = 0.3, 0.99
 
 def _tail_is_lost(scene: Scene, chance: Random) -> bool:
     """The last part of a log of ours is gone. Not of receipts: who wrote them is asked again only after a day."""
-    node, seconds, kept = _kafka(scene), chance.uniform(*AWAY_SECONDS), chance.uniform(LEAST_KEPT, MOST_KEPT)
+    seconds, kept = chance.uniform(*AWAY_SECONDS), chance.uniform(LEAST_KEPT, MOST_KEPT)
+    if not scene.system.embedded.running("kafka"):
+        return False
+    node = _kafka(scene)
     segments = sorted(each for each in node.node.data.glob("*.v1-*/*.log") if ".receipt." not in each.parent.name)
     written = [(each, ends) for each in segments if (ends := [last for _, last, _ in batches(each)])]
     if not written or not scene.take("kafka"):
@@ -78,7 +81,7 @@ def _tail_is_lost(scene: Scene, chance: Random) -> bool:
 def _log_is_lost(scene: Scene, chance: Random) -> bool:
     """All of Kafka is gone; it is started anew and provisioned, for which the database must be there."""
     seconds = chance.uniform(*AWAY_SECONDS)
-    if not scene.take("kafka"):
+    if not scene.system.embedded.running("kafka") or not scene.take("kafka"):
         return False
     if not scene.take("postgres"):
         scene.give("kafka")
