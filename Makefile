@@ -1,6 +1,6 @@
 # Everything that is done with this checkout. The virtual environment follows requirements.lock by itself.
 .DEFAULT_GOAL := help
-.PHONY: help run start stop status doctor clean test lint lock
+.PHONY: help run start stop status doctor clean test chaos lint lock
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -29,6 +29,9 @@ clean: $(STAMP)  ## Stop everything and remove all state (downloads stay)
 
 test: $(STAMP)  ## Run all tests against real engines
 	@$(BIN)/python -m pytest
+
+chaos: $(STAMP)  ## Run weeks while everything is struck at random, and prove that nothing is lost or doubled (docs/chaos.md)
+	@$(BIN)/python -m tests.chaos $(CHAOS)
 
 lint: $(STAMP)  ## Check style, types and the rules of who imports whom
 	@$(BIN)/ruff check .

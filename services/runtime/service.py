@@ -22,7 +22,7 @@ from litestar.params import FromPath
 from litestar.types import ControllerRouterHandler
 
 from events.topics import Topic
-from services.runtime import broker, metrics, tracing
+from services.runtime import broker, metrics, points, tracing
 from services.runtime import log as logs
 from services.runtime.checks.finding import Finding, ok, warn
 from services.runtime.checks.moving import restart
@@ -219,7 +219,9 @@ def main(name: str, build: Callable[[Settings], Service]) -> None:
     logs.configure(name)
     tracing.configure(name, os.environ)
     try:
-        code = build(load(name)).run()
+        settings = load(name)
+        points.watch(name, settings.environment)
+        code = build(settings).run()
     except Fatal as error:
         log.critical("fatal", extra={"error": describe(error)})
         code = EXIT_FATAL

@@ -32,6 +32,8 @@ log = logging.getLogger(__name__)
 ON_KAFKA = 4
 """So many municipalities listen on Kafka; each needs connections and a thread of its own."""
 POLL_SECONDS = 0.5
+UNANSWERED = ("sent", "received")
+"""States of a delivery whose municipality still owes an answer, also where its first one was all that arrived."""
 ALGORITHMS = ["ECDH-ES+A256KW", "RSA-OAEP-256", "A256GCM"]
 
 Answer = Callable[[Notification], Sequence[tuple[str, str | None]]]
@@ -110,7 +112,7 @@ class CaseSystems:
     @staticmethod
     def _expecting(doors: Doors) -> set[str]:
         """Where something lies ready: a hundred systems that each ask twice a second would cost more than all the rest."""
-        rows = doors.get("operator", "delivery", "/deliveries", state="sent")
+        rows = [row for state in UNANSWERED for row in doors.get("operator", "delivery", "/deliveries", state=state)]
         return {row["municipality"] for row in rows}
 
     def _poll_once(self, doors: Doors, code: str, cursor: int) -> int:
