@@ -131,7 +131,8 @@ class Broker:
         """What the cluster says of these topics, by our name of them; those that this principal may not see are left out."""
         names = {self.settings.kafka_name(topic.name): topic.name for topic in about}
         try:
-            return {names[topic["name"]]: topic for topic in self._client().describe_topics(sorted(names))}
+            found = self._client().describe_topics(sorted(names))
+            return {names[topic["name"]]: topic for topic in found if not topic.get("error_code")}
         except KafkaError as error:
             self.close()
             raise Transient(f"broker_unreachable ({type(error).__name__})") from None

@@ -181,6 +181,7 @@ class Service:
         while not stop.wait(seconds):
             try:
                 if lease.hold():
+                    self._done.setdefault(name, time.monotonic())
                     with logs.bound(part=name):
                         action()
                     metrics.PERIODIC_AT.labels(name).set_to_current_time()

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
 from events.story import stories
+from services.runtime.log import note
 
 if TYPE_CHECKING:
     from services.runtime.spans import Spans
@@ -88,6 +89,8 @@ def handles(events: Sequence[Any]) -> None:
             span = low(uuid4())
             found.causes[row] = span
             found.handled.append((row, span, event))
+    if len(events) == 1 and found.causes:
+        note(trace=f"{trace_id(next(iter(found.causes))):032x}")
 
 
 def published(facts: "Sequence[tuple[UUID, Publication]]") -> None:

@@ -208,10 +208,10 @@ def scrape(system: System, service: str, principal: str | None = "scraper") -> h
     return httpx.get(f"{system.http(service)}/metrics", headers=headers, trust_env=False)
 
 
-def value(system: System, service: str, name: str, **labels: str) -> float | None:
+def value(system: System, service: str, metric: str, /, **labels: str) -> float | None:
     families = text_string_to_metric_families(scrape(system, service).text)
     samples = [sample for family in families for sample in family.samples]
-    return next((each.value for each in samples if each.name == name and each.labels == labels), None)
+    return next((each.value for each in samples if each.name == metric and each.labels == labels), None)
 
 
 def test_only_the_scraper_reads_metrics_and_it_opens_no_other_door(system: System) -> None:
