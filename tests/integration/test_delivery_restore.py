@@ -17,6 +17,7 @@ from services.delivery import store as tables
 from services.delivery.dispatch import Sent
 from services.delivery.restoring import Reconciled, reconcile
 from services.runtime.database import Store
+from services.runtime.errors import Poison
 from tests.integration.test_delivery import Desk
 
 
@@ -113,6 +114,22 @@ def test_what_nobody_answered_waits_until_a_person_has_asked(desk: Desk) -> None
     assert desk.states() == [("sent", None)]
     (sent,) = desk.messages()
     assert sent.message_id != message
+
+
+def test_an_answer_that_comes_after_the_restore_proves_that_it_left(desk: Desk) -> None:
+    decision, _ = send(desk)
+    (message,) = desk.messages()
+    lose(desk)
+    with pytest.raises(Poison):
+        desk.answer(message, "received")
+    find(desk)
+    approve_anew(desk, decision)
+    assert reasons(desk) == ["had_perhaps_left"]
+    desk.answer(message, "received")
+    due(desk)
+    desk.answer(message, "accepted")
+    assert desk.states() == [("acknowledged", None)]
+    assert len(list(desk.journal.read())) == 2, "and is written down too"
 
 
 def test_a_municipality_that_reads_on_from_its_cursor_misses_nothing(desk: Desk) -> None:
