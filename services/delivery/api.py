@@ -97,8 +97,11 @@ def _municipal(database: Store) -> list[ControllerRouterHandler]:
             raise NotFoundException("no such message was sent to your municipality")
         try:
             with database.transaction() as transaction:
+                held = store.held(transaction)
                 take_receipt(transaction, data)
         except Poison:
+            if held:
+                raise HTTPException("we are restoring: answer again later", status_code=503) from None
             raise NotFoundException("no such message was sent to your municipality") from None
 
     return [feed, receive]

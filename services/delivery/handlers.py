@@ -9,7 +9,7 @@ from events.case import Case
 from events.decision import Decision
 from events.delivery import Delivery, StateChange
 from events.municipal import Receipt
-from services.delivery import store
+from services.delivery import left, store
 from services.delivery.domain.sending import NewestDraft
 from services.delivery.domain.states import answer
 from services.delivery.store import Row
@@ -74,6 +74,9 @@ def on_receipts(transaction: Transaction, events: Sequence[Event[Receipt]]) -> N
 def take_receipt(transaction: Transaction, receipt: Receipt) -> bool:
     """Apply one receipt; false when it was here before. Raises Poison for a message that this municipality never got."""
     row = store.of_message(transaction, receipt.message_id)
+    if row is None and left.answered(transaction, receipt):
+        _about_one_that_left(transaction, receipt)
+        return True
     if row is None or row.delivery.municipality != receipt.municipality:
         raise Poison("message_unknown_to_this_municipality")
     if not store.arrive(transaction, receipt):
@@ -97,6 +100,19 @@ def take_receipt(transaction: Transaction, receipt: Receipt) -> bool:
         publish(transaction, row)
     points.reach("receipt")
     return True
+
+
+def _about_one_that_left(transaction: Transaction, receipt: Receipt) -> None:
+    """After a restore: an answer to a letter that no delivery is known to be yet."""
+    transaction.enqueue(JOURNAL, str(receipt.receipt_id), receipt, lane=receipt.municipality)
+    transaction.audit(
+        "collection",
+        "receipt_" + receipt.status,
+        purpose="delivery",
+        actor=f"municipality-{receipt.municipality}",
+        municipality=receipt.municipality,
+        message=str(receipt.message_id),
+    )
 
 
 def publish(transaction: Transaction, row: Row) -> None:

@@ -42,6 +42,7 @@ _FOUND = """
 _ABOUT = """
     SELECT message_id, child, facts, state FROM left_letter WHERE state IN ('left', 'unconfirmed') AND child && :child FOR UPDATE
 """
+_UNMATCHED = "SELECT document FROM left_letter WHERE message_id = :message AND municipality = :municipality FOR UPDATE"
 _MATCH = """
     UPDATE left_letter SET notification_id = :notification,
         facts = ARRAY(SELECT f FROM unnest(facts) AS f WHERE f <> ALL (:facts)),
@@ -81,6 +82,18 @@ def match(transaction: Transaction, message_id: UUID, facts: Sequence[str], noti
     """Take these facts off a letter that left: a notification has been recognised in it."""
     values = {"message": message_id, "facts": list(facts), "notification": notification_id}
     return msgspec.json.decode(transaction.execute(_MATCH, values).scalar_one(), type=Letter)
+
+
+def answered(transaction: Transaction, receipt: Receipt) -> bool:
+    """Keep an answer to a letter that left and that no notification is matched with yet: it proves that it left."""
+    values = {"message": receipt.message_id, "municipality": receipt.municipality}
+    document = transaction.execute(_UNMATCHED, values).scalar_one_or_none()
+    if document is None:
+        return False
+    letter = msgspec.json.decode(document, type=Letter)
+    if receipt.receipt_id not in {each.receipt_id for each in letter.receipts}:
+        found(transaction, Letter(letter.sent, [*letter.receipts, receipt]))
+    return True
 
 
 def settle(transaction: Transaction, message_id: UUID, state: LeftState) -> LeftLine | None:

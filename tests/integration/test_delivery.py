@@ -1,6 +1,7 @@
 """Delivery on a real PostgreSQL: one approved letter is sent once, stopped when it must be, and answered once."""
 
 import hashlib
+import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -28,10 +29,22 @@ from services.runtime.errors import Poison
 from services.runtime.events import Event
 from services.runtime.work import Worker
 
-CONTENT = (
-    '{"title": "Kære kommune", "child": {"name": "Ada Testesen", "cpr": "610118-0000", "protected": false}, '
-    '"adults": [], "new_facts": [], "changed_facts": []}'
+FACT = {
+    "number": 1, "adult": "Voksen 1", "occurred_on": "2026-09-15", "district": "Fyns Politi", "text": "Simpel vold",
+    "role": "charged", "role_text": "sigtet", "outcome": "open", "outcome_text": "verserende", "registered_on": "2026-09-16",
+    "source": "Fyns Politi", "child_present": False,
+}  # fmt: skip
+CONTENT = json.dumps(
+    {
+        "title": "Kære kommune",
+        "child": {"name": "Ada Testesen", "cpr": "610118-0000", "protected": False},
+        "adults": [],
+        "new_facts": [FACT],
+        "changed_facts": [],
+    },
+    ensure_ascii=False,
 )
+"""As much of a letter as delivery looks at."""
 DIGEST = hashlib.sha256(CONTENT.encode()).hexdigest()
 
 
@@ -45,7 +58,7 @@ class Desk:
         keys.mkdir(parents=True, exist_ok=True)
         (keys / "101.json").write_bytes(msgspec.json.encode(self.key.as_dict(private=False)))
         self.residence = ChildResidence(self.child, self.child, "resident", True, "101", False)
-        self.content = CONTENT
+        self.content, self.digest = CONTENT, DIGEST
         self.meanwhile: Callable[[], None] = lambda: None
         self.journal = Journal(keys.parent / "dispatch", "key")
         served = frozenset({"101", "751"})
@@ -57,7 +70,7 @@ class Desk:
 
     def _letter(self, draft_id: UUID, version: int) -> FrozenLetter:
         self.meanwhile()
-        return FrozenLetter(draft_id, version, DIGEST, self.content)
+        return FrozenLetter(draft_id, version, self.digest, self.content)
 
     def decision(self, **changes: object) -> Decision:
         made = Decision(

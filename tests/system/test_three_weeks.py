@@ -376,6 +376,7 @@ def _leaks_in_metrics_and_traces(town: Town) -> Iterator[str]:
 def _leaks_in_logs(town: Town) -> Iterator[str]:
     texts = {path.name: path.read_text(errors="replace") for path in (town.system.state / "logs").iterdir()} | town.running.logs()
     assert len(texts) >= len(topics.DOMAIN_SERVICES)
+    texts["dispatch journal"] = (town.system.state / "dispatch" / "journal.jsonl").read_text()
     for name, text in texts.items():
         if leak := PATTERN.search(text.encode()):
             yield f"log {name}: {leak.group()!r}"
