@@ -6,8 +6,10 @@ all in one request. That nobody answers is a failure of its own, never a clean b
 
 import json
 import os
+import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,9 @@ EXIT_FOUND = 1
 EXIT_UNAVAILABLE = 69
 """BSD's EX_UNAVAILABLE: nobody could be asked, so nothing is known."""
 
+
+_MARKER = re.compile(r" ; [^\\\n]*\\$", re.MULTILINE)
+"""Where a package is needed: taken off, because what is installed on another platform is asked about too."""
 
 Answer = dict[str, Any]
 
@@ -65,9 +70,13 @@ def _ask(url: str, queries: list[Answer]) -> list[Answer]:
 
 def vulnerable_packages(service: str, lock: Path = PYTHON_LOCK, tool: Path = PIP_AUDIT) -> dict[str, list[str]]:
     """The same for Python packages, by pip-audit. Raises Unavailable where it could not ask about each of them."""
-    command = [str(tool), "--requirement", str(lock), "--require-hashes", "--disable-pip", "--strict", "--format", "json"]
-    asked = ["--vulnerability-service", "osv", "--osv-url", f"{service}/v1/query", "--progress-spinner", "off"]
-    done = subprocess.run([*command, *asked], capture_output=True, text=True, check=False)
+    with tempfile.TemporaryDirectory() as folder:
+        everywhere = Path(folder) / "requirements.txt"
+        everywhere.write_text(_MARKER.sub(" \\\\", lock.read_text(encoding="utf-8")), encoding="utf-8")
+        command = [str(tool), "--requirement", str(everywhere), "--require-hashes", "--disable-pip", "--strict"]
+        asked = ["--vulnerability-service", "osv", "--osv-url", f"{service}/v1/query"]
+        shown = ["--format", "json", "--progress-spinner", "off"]
+        done = subprocess.run([*command, *asked, *shown], capture_output=True, text=True, check=False)
     try:
         answered = json.loads(done.stdout)["dependencies"]
     except (ValueError, KeyError):

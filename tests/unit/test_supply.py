@@ -151,7 +151,10 @@ def test_where_nobody_answers_the_command_says_so_and_fails(
 @pytest.mark.skipif(not SUPPLY.exists(), reason="`make audit` has not set up the supply tools in this checkout")
 def test_pip_audit_finds_what_the_service_knows_of_a_locked_package(service: Callable[[Respond], str], tmp_path: Path) -> None:
     lock = tmp_path / "requirements.lock"
-    lock.write_text(f"left==1.0 --hash=sha256:{'0' * 64}\nright==2.0 --hash=sha256:{'1' * 64}\n", encoding="utf-8")
+    lock.write_text(
+        f"left==1.0 ; sys_platform == 'never' \\\n    --hash=sha256:{'0' * 64}\nright==2.0 \\\n    --hash=sha256:{'1' * 64}\n",
+        encoding="utf-8",
+    )
     found = {
         "id": "GHSA-3",
         "modified": "2026-01-01T00:00:00Z",
