@@ -99,7 +99,7 @@ def add_runtime_tables(metadata: MetaData) -> None:
         Column("holder", UUID, nullable=False),
         Column("fence", BigInteger, nullable=False),
         Column("expires_at", DateTime(timezone=True), nullable=False),
-        Column("clock_ms", BigInteger, comment="how far the holder's machine clock was ahead of the database's"),
+        Column("clock_ms", BigInteger),  # how far the holder's machine clock was ahead of the database's
     )
     Table(
         "work",
