@@ -1,10 +1,13 @@
 # Everything that is done with this checkout. The virtual environment follows requirements.lock by itself.
 .DEFAULT_GOAL := help
 .PHONY: help run start stop status doctor clean test test-brokers test-engines chaos lint lock migrate backup restore
+.PHONY: sbom licences audit lock-supply
 
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.made-from-lock
+SUPPLY := .venv-supply
+SUPPLY_STAMP := $(SUPPLY)/.made-from-lock
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done
@@ -56,6 +59,25 @@ lint: $(STAMP)  ## Check style, types and the rules of who imports whom
 lock: $(STAMP)  ## Lock dependencies (needs uv) and jars anew, with their hashes
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --no-header -o requirements.lock
 	$(BIN)/python -m deploy.embedded.java
+
+sbom: $(STAMP) $(SUPPLY_STAMP)  ## Write the software bill of materials to dist/sbom.cdx.json
+	@mkdir -p dist && $(BIN)/python -m deploy.supply.inventory > dist/inventory.json
+	@$(SUPPLY)/bin/python deploy/supply/sbom.py < dist/inventory.json > dist/sbom.cdx.json && echo "dist/sbom.cdx.json"
+
+licences: $(STAMP)  ## List the licences of all that is locked in docs/licences.md
+	@$(BIN)/python -m deploy.supply.licences
+
+audit: $(STAMP) $(SUPPLY_STAMP)  ## Look for known vulnerabilities of all that is locked (exit: 1 found, 69 nobody answers; make says 2 for both)
+	@$(BIN)/python -m deploy.supply.audit
+
+lock-supply: $(STAMP)  ## Lock the tools of sbom and audit anew (needs uv)
+	uv pip compile deploy/supply/requirements.in --universal --python-version 3.11 --generate-hashes --no-header -o deploy/supply/requirements.lock
+
+$(SUPPLY_STAMP): deploy/supply/requirements.lock | $(STAMP)
+	@echo "Setting up $(SUPPLY): the supply tools"
+	@$(BIN)/python -m venv $(SUPPLY)
+	@$(SUPPLY)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
 
 $(STAMP): requirements.lock
 	@python=""; for each in python3 python3.14 python3.13 python3.12 python3.11; do \

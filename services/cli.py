@@ -14,7 +14,7 @@ def main() -> None:
 
     \b
     Exit codes: 0 done · 1 refused, with the reason · 2 wrong usage · 4 ledger not balanced
-    5 audit log altered · 69 a service does not answer · 78 a setting or secret is missing
+    5 audit log altered (`alarms`: 1 warnings, 2 escalated) · 69 a service does not answer · 78 a setting or secret is missing
     """
 
 

@@ -102,7 +102,7 @@ def add_runtime_tables(metadata: MetaData) -> None:
         Column("holder", UUID, nullable=False),
         Column("fence", BigInteger, nullable=False),
         Column("expires_at", DateTime(timezone=True), nullable=False),
-        Column("clock_ms", BigInteger, comment="how far the holder's machine clock was ahead of the database's"),
+        Column("clock_ms", BigInteger),  # how far the holder's machine clock was ahead of the database's
     )
     Table(
         "work",
@@ -134,6 +134,8 @@ HANDOVER = """
     UNION ALL SELECT NULL, 'set_aside:' || coalesce(topic, origin), count(*)::bigint
         FROM dead_letter WHERE redriven_at IS NULL GROUP BY 1, 2
     UNION ALL SELECT NULL, 'work:' || kind, count(*)::bigint FROM work GROUP BY kind
+    UNION ALL SELECT NULL, 'set_aside:' || coalesce(topic, origin), count(*)::bigint
+        FROM dead_letter WHERE redriven_at IS NULL GROUP BY 1, 2
     UNION ALL SELECT NULL, 'dead_since:' || coalesce(topic, origin), extract(epoch FROM min(created_at))::bigint
         FROM dead_letter WHERE redriven_at IS NULL GROUP BY 1, 2
     UNION ALL SELECT NULL, 'behind:' || topic || '/' || partition, published FROM outbox_position WHERE published < last

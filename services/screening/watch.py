@@ -75,7 +75,7 @@ class Watch:
         self.limits = limits
         self.period = period
         self.read = read
-        self._noted = float("-inf")
+        self._noted = self._tried = float("-inf")
 
     def noting(self, action: Callable[[], None]) -> Callable[[], None]:
         """The scheduler's action, followed by a note of when it was last done."""
@@ -91,11 +91,14 @@ class Watch:
         return act
 
     def look_if_due(self) -> None:
-        """What the scheduler repeats: look, unless some copy has within the period."""
+        """What the scheduler repeats: look, unless some copy has within the period (or this one has tried)."""
+        if time.monotonic() - self._tried < self.period:
+            return
         with self.store.transaction() as transaction:
             ago = transaction.execute(_LOOKED).scalar_one_or_none()
         if ago is not None and 0 <= ago < self.period:
             return
+        self._tried = time.monotonic()
         try:
             self.look()
         except Exception as error:

@@ -93,7 +93,7 @@ def test_waiting_longer_never_counts_less_and_never_more_than_days_do(since: dat
         ({"screening": {"braked:2026-W38": seconds(REAL)}}, REAL, ("flood", W38), 0 * HOUR, 24 * HOUR),
         ({"delivery": {"unanswered_since:147": seconds(REAL)}}, REAL, ("no_receipt", "147"), 24 * HOUR, 72 * HOUR),
         (
-            {"delivery": {"dead:x": 2, "dead_since:x": seconds(REAL)}},
+            {"delivery": {"set_aside:x": 2, "dead_since:x": seconds(REAL)}},
             REAL,
             ("dead_letters", "delivery"),
             0 * HOUR,

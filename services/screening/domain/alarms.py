@@ -108,7 +108,7 @@ def dead_letters(vitals: Vitals, limits: Limits) -> Iterator[Alarm]:
     counts: dict[str, int] = {}
     for service, _, since in vitals.everywhere("dead_since"):
         oldest[service] = min(since, oldest.get(service, since))
-    for service, _, count in vitals.everywhere("dead"):
+    for service, _, count in vitals.everywhere("set_aside"):
         counts[service] = counts.get(service, 0) + count
     for service, since in oldest.items():
         if (level := _level(_hours(moment(since), vitals.business), limits.dead_hours)) is not None:

@@ -1,0 +1,1 @@
+"""What this project is made of, from its two lock files: inventory, licence list, bill of materials, vulnerability audit."""
