@@ -86,8 +86,8 @@ class Secrets:
         for name in ("kafka-admin", "kafka-controller", "postgres-admin"):
             self.ensure(name)
 
-    def make_all(self, codes: Sequence[str], keys: Path) -> None:
-        """Everything else: log-ins to Kafka and PostgreSQL, bearer tokens, intake's key, municipal keys into `keys`."""
+    def make_all(self, codes: Sequence[str], keys: Path | None) -> None:
+        """Everything else: log-ins to Kafka and PostgreSQL, tokens, intake's key, municipal keys into `keys` (None: none)."""
         private_folder(self.folder)
         for principal in kafka_principals(codes):
             self.ensure(f"kafka-{principal}")
@@ -95,8 +95,9 @@ class Secrets:
             self.ensure(f"postgres-{role}")
         self.ensure("pseudonym-key")
         self._credentials(codes)
-        for code in codes:
-            self._municipal_key(code, private_folder(keys))
+        if keys is not None:
+            for code in codes:
+                self._municipal_key(code, private_folder(keys))
 
     def _credentials(self, codes: Sequence[str]) -> None:
         known = [
