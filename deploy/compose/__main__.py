@@ -8,16 +8,21 @@ from pathlib import Path
 
 import click
 
-from deploy.addresses import KAFKA, POSTGRES
+from deploy.addresses import HOST
 from deploy.compose import images
 from deploy.compose.folder import Folder
 from deploy.compose.project import ComposeFailed, Project
 from deploy.console import Steps
 from deploy.embedded.java import CHECKOUT
+from deploy.engines import DATABASE
 from deploy.secrets import private_file
 from deploy.system import FIRST_WEEK
 from events.municipalities import MUNICIPALITIES
 from services.runtime.settings import SERVICES
+
+
+COPIES = range(1, 11)
+"""Each service has ten ports."""
 
 
 def project() -> Project:
@@ -63,9 +68,7 @@ def up(scale: tuple[str, ...]) -> None:
     """Start everything, wait until it is ready and print where it listens. Settings are production's: the system's clock, no
     synthetic persons.
     """
-    copies = {name: int(count) for name, _, count in (each.partition("=") for each in scale)}
-    if unknown := copies.keys() - set(SERVICES):
-        raise click.BadParameter(f"no such service: {', '.join(sorted(unknown))}", param_hint="--scale")
+    copies = copies_of(scale)
     found, began = project(), time.monotonic()
     with explained(), Steps() as steps:
         steps.say(f"secrets and settings in {found.folder.path}")
@@ -81,9 +84,18 @@ def up(scale: tuple[str, ...]) -> None:
         click.echo(f"{name:<14} {where}")
 
 
+def copies_of(scale: tuple[str, ...]) -> dict[str, int]:
+    """What `--scale` asks for."""
+    pairs = [each.partition("=")[::2] for each in scale]
+    if wrong := [name for name, count in pairs if name not in SERVICES or not count.isdecimal() or int(count) not in COPIES]:
+        raise click.BadParameter(f"{wrong[0]}: write a service's name, =, and 1 to 10", param_hint="--scale")
+    return {name: int(count) for name, count in pairs}
+
+
 def listeners(found: Project) -> list[tuple[str, str]]:
     """Where everything listens."""
-    rows = [("Kafka", f"127.0.0.1:{KAFKA} (SASL_PLAINTEXT, SCRAM-SHA-512)"), ("PostgreSQL", f"127.0.0.1:{POSTGRES}")]
+    place = found.folder.place
+    rows = [("Kafka", f"{HOST}:{place.kafka} (SASL_PLAINTEXT, SCRAM-SHA-512)"), ("PostgreSQL", f"{HOST}:{place.postgres}")]
     rows += [(name, found.door(name)) for name in SERVICES]
     folder = found.folder.path
     return [*rows, ("inbox", str(folder / "inbox")), ("secrets", str(folder / "secrets")), ("socialsog", f"{folder}/client.env")]
@@ -93,8 +105,8 @@ def remember(found: Project) -> None:
     """For `socialsog` on this machine: where everything is. No secret in it."""
     values = {f"SOCIALSOG_{name.upper()}_URL": found.door(name) for name in SERVICES} | {
         "SOCIALSOG_SECRETS": str(found.folder.secrets.folder),
-        "KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{KAFKA}",
-        "DATABASE_URL": f"postgresql://127.0.0.1:{POSTGRES}/socialsog",
+        "KAFKA_BOOTSTRAP_SERVERS": f"{HOST}:{found.folder.place.kafka}",
+        "DATABASE_URL": f"postgresql://{HOST}:{found.folder.place.postgres}/{DATABASE}",
     }
     private_file(found.folder.path / "client.env", "".join(f"{name}={value}\n" for name, value in sorted(values.items())))
 

@@ -17,8 +17,6 @@ from services.runtime.settings import SERVICES
 COMPOSE, TEST_OVERLAY = CHECKOUT / "docker-compose.yml", CHECKOUT / "deploy" / "images" / "compose.test.yml"
 UP_SECONDS = 600
 """A minute on two idle cores, after the images are there; pulling them takes what the line gives."""
-KAFKA, POSTGRES = 9392, 5432
-"""Ports inside the containers that are published."""
 FIRST_DOOR = 8700
 
 
