@@ -20,7 +20,6 @@ from deploy.system import FIRST_WEEK
 from events.municipalities import MUNICIPALITIES
 from services.runtime.settings import SERVICES
 
-
 COPIES = range(1, 11)
 """Each service has ten ports."""
 
@@ -114,15 +113,23 @@ def remember(found: Project) -> None:
 @main.command()
 def down() -> None:
     """Stop everything; the data stay."""
-    with explained():
-        project().down(show=True)
+    remove(data=False)
 
 
 @main.command()
 def forget() -> None:
     """Stop everything and remove the data of Kafka and PostgreSQL; the folder with the secrets and the inbox stays."""
+    remove(data=True)
+
+
+def remove(data: bool) -> None:
+    """Remove the containers, if there can be any."""
+    found = project()
+    if not found.folder.env.exists():
+        click.echo(f"nothing was ever started from {found.folder.path}")
+        return
     with explained():
-        project().down(data=True, show=True)
+        found.down(data=data, show=True)
 
 
 @main.command("public-images")

@@ -55,6 +55,8 @@ class Project:
         except subprocess.TimeoutExpired:
             raise ComposeFailed(f"`docker compose {arguments[0]}` did not end within {seconds:.0f} s") from None
         if done.returncode:
+            if subprocess.run(["docker", "compose", "version"], capture_output=True, check=False).returncode:
+                raise ComposeFailed("Docker has no compose plugin on this machine: install it")
             said = (done.stderr or "see above").strip()
             raise ComposeFailed(f"`docker compose {arguments[0]}` failed: {said}")
         return done.stdout
