@@ -10,7 +10,7 @@ import click
 
 from deploy.addresses import HOST
 from deploy.compose import images
-from deploy.compose.folder import Folder
+from deploy.compose.folder import Folder, Place
 from deploy.compose.project import ComposeFailed, Project
 from deploy.console import Steps
 from deploy.embedded.java import CHECKOUT
@@ -26,7 +26,7 @@ COPIES = range(1, 11)
 
 def project() -> Project:
     """The containers of `SOCIALSOG_CONTAINERS`, else of `.containers` in the checkout."""
-    return Project(Folder(Path(os.environ.get("SOCIALSOG_CONTAINERS", CHECKOUT / ".containers"))))
+    return Project(Folder(Path(os.environ.get("SOCIALSOG_CONTAINERS", CHECKOUT / ".containers")), Place.told()))
 
 
 def prepare(found: Project) -> None:

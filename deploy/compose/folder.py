@@ -21,6 +21,9 @@ SECRET, OPEN = 0o440, 0o644
 FOLDERS = ("secrets", "keys", "inbox", "inbox/police", "inbox/register", "clock")
 
 
+VARIABLES = {"kafka": "SOCIALSOG_KAFKA_PORT", "postgres": "SOCIALSOG_POSTGRES_PORT", "doors": "SOCIALSOG_DOORS"}
+
+
 @dataclass(frozen=True)
 class Place:
     """Ports on 127.0.0.1: Kafka's, PostgreSQL's, and the first digits of the doors' (87: eight services have 8700 to 8779)."""
@@ -29,10 +32,15 @@ class Place:
     postgres: int = POSTGRES
     doors: int = SERVICES // 100
 
+    @classmethod
+    def told(cls, environ: Mapping[str, str] = os.environ) -> "Place":
+        """Where the environment wants them, by the names that our file uses."""
+        known = {name: environ.get(variable) for name, variable in VARIABLES.items()}
+        return cls(**{name: int(value) for name, value in known.items() if value})
+
     def variables(self) -> dict[str, str]:
         """What our file calls them."""
-        ports = {"KAFKA_PORT": self.kafka, "POSTGRES_PORT": self.postgres, "DOORS": self.doors}
-        return {f"SOCIALSOG_{name}": str(value) for name, value in ports.items()}
+        return {variable: str(getattr(self, name)) for name, variable in VARIABLES.items()}
 
 
 class Folder:

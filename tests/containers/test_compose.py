@@ -122,6 +122,11 @@ def test_the_image_is_small(system: ComposeSystem, capsys: pytest.CaptureFixture
     assert megabytes < LARGEST_MB
 
 
+def test_nothing_is_kept_but_in_the_volumes_that_have_a_name(system: ComposeSystem, containers: list[dict[str, Any]]) -> None:
+    kept = {mount["Name"] for each in containers for mount in each["Mounts"] if mount["Type"] == "volume"}
+    assert kept == {f"{system.project.name}_{name}" for name in ("kafka", "postgres", "provision")}
+
+
 def test_data_outlive_the_containers(system: ComposeSystem) -> None:
     project: Project = system.project
     project.down()
