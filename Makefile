@@ -1,7 +1,7 @@
 # Everything that is done with this checkout. The virtual environment follows requirements.lock by itself.
 .DEFAULT_GOAL := help
-.PHONY: help run start stop status doctor clean test test-brokers test-engines chaos lint lock migrate backup restore
-.PHONY: sbom licences audit lock-supply
+.PHONY: help run start stop status doctor clean test test-brokers test-engines test-containers chaos lint lock
+.PHONY: migrate backup restore up down down-forget image sbom licences audit lock-supply
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -10,7 +10,7 @@ SUPPLY := .venv-supply
 SUPPLY_STAMP := $(SUPPLY)/.made-from-lock
 
 help:  ## Show this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-15s %s\n' "$$name" "$$text"; done
 
 run: $(STAMP)  ## Do the main job: three weeks of synthetic screening, from the extracts to acknowledged letters; again: the next week
 	@$(BIN)/python -m deploy demo
@@ -57,7 +57,8 @@ lint: $(STAMP)  ## Check style, types and the rules of who imports whom
 	@$(BIN)/lint-imports
 
 lock: $(STAMP)  ## Lock dependencies (needs uv) and jars anew, with their hashes
-	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --no-header -o requirements.lock
+	uv pip compile pyproject.toml --extra dev --extra embedded --universal --python-version 3.11 --generate-hashes --no-header -o requirements.lock
+	uv pip compile pyproject.toml -c requirements.lock --universal --python-version 3.11 --generate-hashes --no-header -o deploy/images/requirements.lock
 	$(BIN)/python -m deploy.embedded.java
 
 sbom: $(STAMP) $(SUPPLY_STAMP)  ## Write the software bill of materials to dist/sbom.cdx.json
@@ -78,6 +79,24 @@ $(SUPPLY_STAMP): deploy/supply/requirements.lock | $(STAMP)
 	@$(BIN)/python -m venv $(SUPPLY)
 	@$(SUPPLY)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
+
+up: $(STAMP)  ## Start everything as containers (Docker with compose) and print the addresses; SCALE="screening=3" for more copies
+	@$(BIN)/python -m deploy.compose up $(addprefix --scale ,$(SCALE))
+
+down: $(STAMP)  ## Stop the containers; the data stay
+	@$(BIN)/python -m deploy.compose down
+
+down-forget: $(STAMP)  ## Stop the containers and remove what Kafka and PostgreSQL stored
+	@$(BIN)/python -m deploy.compose forget
+
+image: $(STAMP)  ## Build the one image of all services
+	@$(BIN)/python -m deploy.compose image
+
+test-containers: $(STAMP)  ## Test the system as containers, then the engines' tests on containers; needs Docker with compose
+	@$(BIN)/python -m deploy.compose public-images
+	@$(BIN)/python -m deploy.compose image
+	@SOCIALSOG_TESTS_ON=compose $(BIN)/python -m pytest tests/containers tests/system/test_three_weeks.py
+	@SOCIALSOG_TESTS_ON=containers $(BIN)/python -m pytest tests/integration/test_runtime.py tests/integration/test_deploy.py
 
 $(STAMP): requirements.lock
 	@python=""; for each in python3 python3.14 python3.13 python3.12 python3.11; do \

