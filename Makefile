@@ -1,6 +1,6 @@
 # Everything that is done with this checkout. The virtual environment follows requirements.lock by itself.
 .DEFAULT_GOAL := help
-.PHONY: help run start stop status clean test lint lock
+.PHONY: help run start stop status clean test lint lock rights
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -23,6 +23,9 @@ status: $(STAMP)  ## Say what runs
 
 clean: $(STAMP)  ## Stop everything and remove all state (downloads stay)
 	@$(BIN)/python -m deploy clean
+
+rights: $(STAMP)  ## Print who may do what with which topic, group, schema and table, as the running engines say it is
+	@$(BIN)/python -m deploy rights
 
 test: $(STAMP)  ## Run all tests against real engines
 	@$(BIN)/python -m pytest

@@ -78,6 +78,18 @@ def topic_options(topic: Topic, replicas: int) -> dict[str, Any]:
     return {"num_partitions": topic.partitions, "replication_factor": replicas, "configs": configs}
 
 
+def admin_client(engines: Engines) -> KafkaAdminClient:
+    """A client of the administrator."""
+    return KafkaAdminClient(
+        bootstrap_servers=engines.bootstrap.split(","),
+        **engines.tls.kafka_options(),
+        sasl_mechanism="SCRAM-SHA-512",
+        sasl_plain_username=engines.kafka_admin,
+        sasl_plain_password=engines.kafka_password,
+        request_timeout_ms=REQUEST_MS,
+    )
+
+
 class KafkaProvisioning:
     """Provisions one system (namespace) on one cluster."""
 
@@ -95,14 +107,7 @@ class KafkaProvisioning:
 
     def apply(self) -> dict[str, int]:
         """Make what is missing. Returns how many users, topics and rights were made or taken away; all 0 when nothing was."""
-        client = KafkaAdminClient(
-            bootstrap_servers=self.engines.bootstrap.split(","),
-            **self.engines.tls.kafka_options(),
-            sasl_mechanism="SCRAM-SHA-512",
-            sasl_plain_username=self.engines.kafka_admin,
-            sasl_plain_password=self.engines.kafka_password,
-            request_timeout_ms=REQUEST_MS,
-        )
+        client = admin_client(self.engines)
         try:
             cluster = client.describe_cluster()
             # Rights before topics: a broker takes in changes in order, and the files of 230 partitions take it seconds.
@@ -155,7 +160,7 @@ class KafkaProvisioning:
         """Rights as declared: the missing are made, those of our users beyond the declaration are taken away."""
         wanted = {right.acl() for right in rights(self.topics, self.principals, self.named)}
         ours = {f"User:{self.named(each)}" for each in self.principals}
-        found = _existing(client)
+        found = existing_rights(client)
         missing, surplus = list(wanted - found), [acl for acl in found - wanted if acl.principal in ours]
         if missing and (failed := client.create_acls(missing)["failed"]):
             raise ProvisioningFailed(f"Kafka refuses rights: {sorted({error.__name__ for error in failed})}")
@@ -167,13 +172,14 @@ class KafkaProvisioning:
         return len(missing) + len(surplus)
 
 
-def _existing(client: KafkaAdminClient) -> set[ACL]:
+def existing_rights(client: KafkaAdminClient) -> set[ACL]:
+    """All access lists of the cluster."""
     anything = ResourcePatternFilter(ResourceType.ANY, None, ACLResourcePatternType.ANY)
     return set(client.describe_acls(ACLFilter(None, None, ACLOperation.ANY, ACLPermissionType.ANY, anything))[0])
 
 
 def _in_force(client: KafkaAdminClient, wanted: set[ACL], surplus: set[ACL]) -> bool:
-    now = _existing(client)
+    now = existing_rights(client)
     return wanted <= now and not surplus & now
 
 

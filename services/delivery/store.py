@@ -83,6 +83,9 @@ Table(
     Column("reason", Text, nullable=False),
 )
 
+GRANTS = {"receipt": "SELECT, INSERT"}
+"""What the service's role may do where it is not reading, adding and changing. What a municipality answered stays."""
+
 LEDGER_VIEW = ledger_view("""
     SELECT week, 'approved' AS measure, count(*) AS amount FROM delivery GROUP BY week
     UNION ALL SELECT week, CASE state WHEN 'received' THEN 'sent' ELSE state END, count(*) FROM delivery GROUP BY 1, 2
