@@ -40,6 +40,16 @@ MOST_REPLICAS = 3
 """Copies of each topic where there are as many brokers: one may fail while another is being replaced."""
 
 
+ANYTHING = ACLFilter(
+    None,
+    None,
+    ACLOperation.ANY,
+    ACLPermissionType.ANY,
+    ResourcePatternFilter(ResourceType.ANY, None, ACLResourcePatternType.ANY),
+)
+"""Every access list."""
+
+
 class ProvisioningFailed(Exception):
     """What the declaration asks cannot be made; the message says what to do."""
 
@@ -174,8 +184,7 @@ class KafkaProvisioning:
 
 def existing_rights(client: KafkaAdminClient) -> set[ACL]:
     """All access lists of the cluster."""
-    anything = ResourcePatternFilter(ResourceType.ANY, None, ACLResourcePatternType.ANY)
-    return set(client.describe_acls(ACLFilter(None, None, ACLOperation.ANY, ACLPermissionType.ANY, anything))[0])
+    return set(client.describe_acls(ANYTHING)[0])
 
 
 def _in_force(client: KafkaAdminClient, wanted: set[ACL], surplus: set[ACL]) -> bool:
