@@ -1,6 +1,6 @@
 # Everything that is done with this checkout. The virtual environment follows requirements.lock by itself.
 .DEFAULT_GOAL := help
-.PHONY: help run start stop status doctor clean test test-brokers test-engines test-containers chaos lint lock
+.PHONY: help run start stop status doctor rights clean test test-brokers test-engines test-containers chaos lint lock
 .PHONY: migrate backup restore up down down-forget image sbom licences audit lock-supply
 
 VENV := .venv
@@ -29,6 +29,9 @@ doctor: $(STAMP)  ## Say how everything is, and what mends what is not well
 
 clean: $(STAMP)  ## Stop everything and remove all state (downloads stay)
 	@$(BIN)/python -m deploy clean
+
+rights: $(STAMP)  ## Print who may do what with which topic, group, schema and table, as the running engines say it is
+	@$(BIN)/python -m deploy rights
 
 test: $(STAMP)  ## Run all tests against real engines
 	@$(BIN)/python -m pytest

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 
 from deploy import backup as backups
 from deploy.addresses import AnotherSize
@@ -25,6 +26,7 @@ from deploy.embedded.reach import UnsafeFolder, spare_folder
 from deploy.engines import given
 from deploy.processes import ServiceFailed
 from deploy.provision.kafka import ProvisioningFailed
+from deploy.rights import held_in_postgres, held_on_kafka, lines
 from deploy.system import MARK, System
 from services.commands.common import as_json
 from services.commands.doctor import show
@@ -134,6 +136,19 @@ def print_addresses(found: System) -> None:
     rows += [("secrets", str(found.secrets.folder)), ("logs", str(found.state / "logs"))]
     for name, where in rows:
         click.echo(f"{name:<14} {where}")
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="One object per right, for machines.")
+def rights(as_json: bool) -> None:
+    """Print who may do what with which topic, group, schema and table, as Kafka and PostgreSQL say it is."""
+    found = system()
+    if not (found.running("kafka") and found.running("postgres")) and given() is None:
+        raise click.ClickException("Kafka and PostgreSQL do not run: `make start`")
+    held = held_on_kafka(found.engines, found.namespace, found.municipalities)
+    held |= held_in_postgres(found.engines, found.namespace)
+    rows = [each._asdict() for each in sorted(held)]
+    click.echo(msgspec.json.format(msgspec.json.encode(rows)).decode() if as_json else "\n".join(lines(held)))
 
 
 @main.command()

@@ -1,4 +1,4 @@
-"""A small certificate authority for one system: certificates for Kafka, PostgreSQL and every service's HTTP doors.
+"""A small certificate authority for one system: certificates for Kafka and every service's HTTP doors.
 
 All lie in `$STATE/secrets/tls`, for the owner only: `ca.pem` (what clients trust; two certificates while the authority is being
 replaced), and per server `<name>.crt`, `<name>.key`. The authority's own key stays there too, so that a server can be given a
@@ -18,8 +18,8 @@ from cryptography.x509.oid import NameOID
 from deploy.secrets import private_file, private_folder
 from services.runtime.settings import SERVICES
 
-SERVERS = ("kafka", "postgres", *SERVICES)
-"""Everybody who accepts connections."""
+SERVERS = ("kafka", *SERVICES)
+"""Everybody here who accepts encrypted connections. The PostgreSQL of the wheel is built without them: loopback only."""
 NAMES = (x509.IPAddress(ip_address("127.0.0.1")), x509.DNSName("localhost"))
 """Nothing listens elsewhere."""
 AUTHORITY_DAYS, SERVER_DAYS = 3650, 397

@@ -10,7 +10,7 @@ from kafka import KafkaAdminClient
 from kafka.admin import ACL, ConfigResource, ConfigResourceType
 from kafka.errors import KafkaError
 
-from deploy.provision.kafka import KafkaProvisioning, existing_rights, rights, topic_options
+from deploy.provision.kafka import KafkaProvisioning, admin_client, existing_rights, rights, topic_options
 from deploy.system import System
 from services.commands.doctor import Line, examine
 from services.runtime.checks.finding import Finding, bad, ok, warn
@@ -29,7 +29,7 @@ def administrator(system: System) -> Iterator[Finding]:
     """Topics and rights beside their declaration."""
     provisioning = system.kafka()
     try:
-        with closing(provisioning.client()) as client:
+        with closing(admin_client(provisioning.engines)) as client:
             yield _kept(provisioning, client)
             yield _rights(provisioning, client)
     except KafkaError:

@@ -116,7 +116,7 @@ class EmbeddedEngines:
     @property
     def postgres(self) -> PostgresServer:
         """The PostgreSQL server, running or not."""
-        return PostgresServer(self.state, self.addresses.postgres, self.secrets.read("postgres-admin"), self.tls)
+        return PostgresServer(self.state, self.addresses.postgres, self.secrets.read("postgres-admin"))
 
     @property
     def engines(self) -> Engines:

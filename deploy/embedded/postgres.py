@@ -13,10 +13,8 @@ import psycopg
 import tenacity
 
 from deploy.addresses import HOST
-from deploy.certificates import Certificates
 from deploy.embedded.reach import Account, account, data_folder, programs, spare_folder
 from deploy.pids import Command, Process
-from deploy.secrets import private_file
 from deploy.waiting import DeadlinePassed, wait_until
 
 ADMIN = "postgres"
@@ -62,8 +60,7 @@ class PostgresFailed(Exception):
 class PostgresServer:
     """PostgreSQL of one state folder: data in `$STATE/postgres` (or where `reach` says), log in `$STATE/logs/postgres.log`."""
 
-    def __init__(self, state: Path, port: int, password: str, tls: Certificates | None = None) -> None:
-        self.tls = tls
+    def __init__(self, state: Path, port: int, password: str) -> None:
         self.state = state
         self.port = port
         self.password = password
@@ -72,8 +69,7 @@ class PostgresServer:
 
     def url(self, database: str = "postgres") -> str:
         """Connection URL of the administrator. Holds the password."""
-        query = f"?sslmode=verify-full&sslrootcert={self.tls.trusted}" if self.tls else ""
-        return f"postgresql://{ADMIN}:{self.password}@{HOST}:{self.port}/{database}{query}"
+        return f"postgresql://{ADMIN}:{self.password}@{HOST}:{self.port}/{database}"
 
     def start(self) -> None:
         """Start unless it runs, and wait until it answers. Raises PostgresFailed."""
@@ -99,8 +95,7 @@ class PostgresServer:
             raise PostgresFailed(f"{late}; read {self.log}") from None
 
     def _launch(self, who: Account, data: Path, bin_folder: Path) -> None:
-        settings = SETTINGS | {"port": self.port} | (encryption(self.tls, data, who) if self.tls else {})
-        options = [f"--{name}={value}" for name, value in settings.items()]
+        options = [f"--{name}={value}" for name, value in (SETTINGS | {"port": self.port}).items()]
         self.process.start(
             Command(
                 [str(bin_folder / "postgres"), "-D", str(data), *options],
@@ -169,19 +164,6 @@ class PostgresServer:
         """Remove the data, and the spare folder if there is one."""
         for folder in (self.state / "postgres", spare_folder(self.state)):
             shutil.rmtree(folder, ignore_errors=True)
-
-
-def encryption(tls: Certificates, data: Path, who: Account) -> dict[str, object]:
-    """Settings of a server that refuses plain connections. Its files must be its own, so they are copied beside its data."""
-    files = {
-        "ssl_cert_file": (data / "server.crt", tls.certificate("postgres").read_text()),
-        "ssl_key_file": (data / "server.key", tls.key("postgres").read_text()),
-        "hba_file": (data / "pg_hba_encrypted.conf", "hostssl all all 127.0.0.1/32 scram-sha-256\n"),
-    }
-    for path, text in files.values():
-        private_file(path, text)
-        who.owns(path)
-    return {"ssl": "on", "ssl_min_protocol_version": "TLSv1.3"} | {name: path for name, (path, _) in files.items()}
 
 
 def answers(url: str) -> bool:

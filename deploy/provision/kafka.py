@@ -40,6 +40,16 @@ MOST_REPLICAS = 3
 """Copies of each topic where there are as many brokers: one may fail while another is being replaced."""
 
 
+ANYTHING = ACLFilter(
+    None,
+    None,
+    ACLOperation.ANY,
+    ACLPermissionType.ANY,
+    ResourcePatternFilter(ResourceType.ANY, None, ACLResourcePatternType.ANY),
+)
+"""Every access list."""
+
+
 class ProvisioningFailed(Exception):
     """What the declaration asks cannot be made; the message says what to do."""
 
@@ -83,6 +93,18 @@ def topic_options(topic: Topic, replicas: int) -> dict[str, Any]:
     return {"num_partitions": topic.partitions, "replication_factor": replicas, "configs": configs}
 
 
+def admin_client(engines: Engines) -> KafkaAdminClient:
+    """A client of the administrator."""
+    return KafkaAdminClient(
+        bootstrap_servers=engines.bootstrap.split(","),
+        **engines.tls.kafka_options(),
+        sasl_mechanism="SCRAM-SHA-512",
+        sasl_plain_username=engines.kafka_admin,
+        sasl_plain_password=engines.kafka_password,
+        request_timeout_ms=REQUEST_MS,
+    )
+
+
 class KafkaProvisioning:
     """Provisions one system (namespace) on one cluster."""
 
@@ -98,20 +120,9 @@ class KafkaProvisioning:
         """A name with the namespace before it."""
         return f"{self.namespace}.{name}" if self.namespace else name
 
-    def client(self) -> KafkaAdminClient:
-        """A connection with the administrator's rights."""
-        return KafkaAdminClient(
-            bootstrap_servers=self.engines.bootstrap.split(","),
-            **self.engines.tls.kafka_options(),
-            sasl_mechanism="SCRAM-SHA-512",
-            sasl_plain_username=self.engines.kafka_admin,
-            sasl_plain_password=self.engines.kafka_password,
-            request_timeout_ms=REQUEST_MS,
-        )
-
     def apply(self) -> dict[str, int]:
         """Make what is missing. Returns how many users, topics and rights were made or taken away; all 0 when nothing was."""
-        client = self.client()
+        client = admin_client(self.engines)
         try:
             cluster = client.describe_cluster()
             # Rights before topics: a broker takes in changes in order, and the files of 230 partitions take it seconds.
@@ -177,9 +188,8 @@ class KafkaProvisioning:
 
 
 def existing_rights(client: KafkaAdminClient) -> set[ACL]:
-    """Every access list entry of the cluster."""
-    anything = ResourcePatternFilter(ResourceType.ANY, None, ACLResourcePatternType.ANY)
-    return set(client.describe_acls(ACLFilter(None, None, ACLOperation.ANY, ACLPermissionType.ANY, anything))[0])
+    """All access lists of the cluster."""
+    return set(client.describe_acls(ANYTHING)[0])
 
 
 def _in_force(client: KafkaAdminClient, wanted: set[ACL], surplus: set[ACL]) -> bool:

@@ -1,10 +1,10 @@
 """PostgreSQL's database, roles, schemas, tables and rights, from each service's `store.py`.
 
 A store declares `metadata` (tables without schema), and may declare `LEDGER_VIEW` (a SELECT: the body of the view `ledger`) and
-`GRANTS` (table -> privileges, where they are fewer than all four). The administrator owns everything; a service may use its
-own tables and nothing else, and cannot define anything. `ledger_reader` reads the ledger views and nothing else. PUBLIC has
-nothing. A new schema is made as declared and stamped with the newest migrations; one that exists is migrated, while the version
-before may still serve.
+`GRANTS` (table -> privileges, where they are not reading, adding and changing). The administrator owns everything; a service
+may use its own tables and nothing else, and cannot define anything. `ledger_reader` reads the ledger views and nothing else.
+PUBLIC has nothing. A new schema is made as declared and stamped with the newest migrations; one that exists is migrated, while
+the version before may still serve.
 """
 
 import hashlib
@@ -24,8 +24,10 @@ from deploy.provision.migrations import VERSIONS, Migrations
 from deploy.secrets import LEDGER_READER, Secrets
 from services.runtime import versions
 from services.runtime.settings import SERVICES
+from services.runtime.tables import GRANTS as RUNTIME_GRANTS
 
-ALL = "SELECT, INSERT, UPDATE, DELETE"
+USUAL = "SELECT, INSERT, UPDATE"
+"""What a role may do with a table of its own whose store says nothing else."""
 FORMAT = "2"
 """Raise when this module gives other rights for the same declaration: systems made before then get them too."""
 
@@ -39,10 +41,15 @@ class StoreDeclaration:
     ledger: str | None = None
     grants: Mapping[str, str] = field(default_factory=dict)
 
+    def privileges(self, table: str) -> str:
+        """What the service's role may do with one of its tables."""
+        return {**RUNTIME_GRANTS, **self.grants}.get(table, USUAL)
+
     def digest(self, dialect: Dialect) -> str:
         """Digest of everything that provisioning makes of it."""
         heads = sorted(versions.expected(self.service))
-        parts = [FORMAT, *heads, self.ledger or "", repr(sorted(self.grants.items()))]
+        allowed = (f"{table}: {self.privileges(table)}" for table in sorted(self.metadata.tables))
+        parts = [FORMAT, *heads, self.ledger or "", *allowed]
         for table in self.metadata.sorted_tables:
             parts.append(str(CreateTable(table).compile(dialect=dialect)))
             parts += sorted(str(CreateIndex(index).compile(dialect=dialect)) for index in table.indexes)
@@ -196,7 +203,7 @@ class PostgresProvisioning:
         run(connection, f"GRANT USAGE ON SCHEMA {schema} TO {role}")
         run(connection, f"GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA {schema} TO {role}")
         for table in store.metadata.sorted_tables:
-            run(connection, f"GRANT {store.grants.get(table.name, ALL)} ON {quoted(table.name)} TO {role}")
+            run(connection, f"GRANT {store.privileges(table.name)} ON {quoted(table.name)} TO {role}")
         run(connection, f"GRANT SELECT ON {VERSIONS} TO {role}")
 
 

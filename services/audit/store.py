@@ -73,8 +73,9 @@ Table(
 )
 Table("alias", metadata, Column("pseudonym", UUID, primary_key=True), Column("canonical", UUID, nullable=False, index=True))
 
-GRANTS = {"log": "SELECT, INSERT", "subject": "SELECT, INSERT"}
-"""Rights of the service's own role where it must not have all; provisioning reads it."""
+ADDED_TO = ("log", "subject")
+GRANTS = {**dict.fromkeys(ADDED_TO, "SELECT, INSERT"), "waiting": "SELECT, INSERT, DELETE"}
+"""What the service's role may do where it is not reading, adding and changing. The log is only ever added to."""
 
 _REFUSE = """
     CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS
@@ -89,7 +90,7 @@ _TRIGGER = """
 @event.listens_for(metadata, "after_create")
 def _only_added_to(target: MetaData, connection: Connection, **options: object) -> None:
     """Made together with the tables, by whoever owns them; so it binds the owner too."""
-    for statement in (_REFUSE, *(_TRIGGER.format(table=table) for table in GRANTS)):
+    for statement in (_REFUSE, *(_TRIGGER.format(table=table) for table in ADDED_TO)):
         connection.exec_driver_sql(statement)
 
 

@@ -103,6 +103,9 @@ SENDING = "sending"
 RESTORED = "restored"
 """The hold that a restore leaves behind: `socialsog restore reconcile` ends it, and nothing else."""
 
+GRANTS = {"receipt": "SELECT, INSERT", "brake": "SELECT, INSERT, UPDATE, DELETE"}
+"""What the service's role may do where it is not reading, adding and changing. What a municipality answered stays."""
+
 LEDGER_VIEW = ledger_view("""
     SELECT week, 'approved' AS measure, count(*) AS amount FROM delivery GROUP BY week
     UNION ALL SELECT week, CASE state WHEN 'received' THEN 'sent' ELSE state END, count(*) FROM delivery GROUP BY 1, 2

@@ -148,6 +148,14 @@ Table(
     Column("placed", Boolean, nullable=False, server_default="false"),
 )
 
+GRANTS = {
+    **dict.fromkeys(("person", "address", "parent", "custody", "institution"), "SELECT, INSERT, DELETE"),
+    "touched": "SELECT, INSERT, UPDATE, DELETE",
+    "link": "SELECT, INSERT",
+    "quarantine": "SELECT, INSERT",
+}
+"""What the service's role may do where it is not reading, adding and changing. The register's rows are replaced whole."""
+
 LEDGER_VIEW = ledger_view("""
     SELECT NULL::text AS week, 'persons' AS measure, coalesce(sum(added), 0)::bigint AS amount FROM register_file
     UNION ALL SELECT NULL, 'pseudonyms_waiting', count(*)

@@ -92,6 +92,12 @@ Table(
     Index(None, "reason"),
 )
 
+GRANTS = {
+    "arrival": "SELECT, INSERT, UPDATE, DELETE",
+    "quarantine": "SELECT, INSERT",
+}
+"""What the service's role may do where it is not reading, adding and changing. An arrival may be taken away again."""
+
 LEDGER_VIEW = ledger_view(
     """
     SELECT week, measure, sum(amount)::bigint AS amount FROM (

@@ -123,6 +123,13 @@ def add_runtime_tables(metadata: MetaData) -> None:
     )
 
 
+GRANTS = {
+    "outbox": "SELECT, INSERT",  # what was said stays said
+    "publication": "SELECT, INSERT, UPDATE, DELETE",
+    "work": "SELECT, INSERT, UPDATE, DELETE",
+}
+"""What a service's role may do with these tables, where it is not reading, adding and changing (see `deploy.provision`)."""
+
 HANDOVER = """
     SELECT NULL::text AS week, 'out:' || topic AS measure, sum(last)::bigint AS amount FROM outbox_position GROUP BY topic
     UNION ALL SELECT NULL, 'published:' || topic, sum(published)::bigint FROM outbox_position GROUP BY topic

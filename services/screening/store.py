@@ -207,6 +207,12 @@ def _parts(whole: str, names: tuple[str, ...], rows: str) -> str:
     """
 
 
+GRANTS = {
+    **dict.fromkeys(("run_adult", "candidate", "catalogue_approval"), "SELECT, INSERT"),
+    "stall": "SELECT, INSERT, DELETE",
+}
+"""What the service's role may do where it is not reading, adding and changing. What a run found and what was approved stays."""
+
 LEDGER_VIEW = ledger_view(f"""
     SELECT week, measure, amount FROM ({_parts("records", FATES, _FATE)}) AS records (week, measure, amount)
     UNION ALL {_parts("adults", OUTCOMES, "SELECT run_id, outcome AS part FROM run_adult")}

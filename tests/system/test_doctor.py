@@ -144,7 +144,7 @@ def test_a_right_too_few_and_one_too_many_are_mended_by_provisioning(system: Sys
     rights = provisioning.rights([topics.AUDIT["intake"]], [], named)
     lost = next(right for right in rights if right.principal == named("audit"))
     surplus = dataclasses.replace(lost, operation=ACLOperation.WRITE)
-    with closing(system.kafka().client()) as client:
+    with closing(provisioning.admin_client(system.engines)) as client:
         client.delete_acls([provisioning._exactly(lost.acl())])
         wait_until(lambda: not becomes_well(system), DEADLINE_SECONDS, "the right is gone")
         code, lines = unwell(system)
@@ -165,7 +165,7 @@ def test_a_topic_that_keeps_longer_than_declared(system: System) -> None:
     """Services may not see how long topics keep; the administrator does."""
     assert {each.level for each in administrator_sees(system)} == {"ok"}
     name = system.settings("audit").kafka_name(topics.CASE.name)
-    with closing(system.kafka().client()) as client:
+    with closing(provisioning.admin_client(system.engines)) as client:
         for kept, level in (("-1", "bad"), (str(topics.CASE.retention_ms), "ok")):
             client.alter_configs([ConfigResource(ConfigResourceType.TOPIC, name, {"retention.ms": kept})])
             wait_until(partial(first_is, system, level), DEADLINE_SECONDS, "it is seen")

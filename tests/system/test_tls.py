@@ -6,6 +6,7 @@ somebody else, are refused everywhere.
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from subprocess import run
@@ -17,6 +18,7 @@ import trustme
 
 from deploy import addresses, guardian
 from deploy.embedded.kafka import serves
+from deploy.engines import EmbeddedEngines
 from deploy.system import System
 from deploy.waiting import wait_until
 from services.runtime.settings import SERVICES, load
@@ -24,21 +26,32 @@ from services.runtime.tls import trusting
 from services.simulator.drive import Drive
 from services.simulator.world import World
 from tests.conftest import MUNICIPALITIES
+from tests.system.encrypted_postgres import EncryptedDoor
 
 
 @pytest.fixture(scope="module")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     folder = tmp_path_factory.mktemp("tls")
     folder.chmod(0o711)
-    found = System(folder / "state", municipalities=MUNICIPALITIES, encrypted=True)
-    guardian.watch(found.state, remove=True)
+    servers = EmbeddedEngines(folder / "engines", encrypted=True)
+    guardian.watch(servers.state, remove=True)
+    plain = servers.start(first=addresses.elsewhere(servers.state))
+    servers.certificates.issue(["postgres"])
+    door = EncryptedDoor(
+        servers.addresses.postgres, servers.certificates.certificate("postgres"), servers.certificates.key("postgres")
+    )
+    url = plain.admin_url.replace(f":{servers.addresses.postgres}/", f":{door.port}/")
+    url += f"?sslmode=verify-full&sslrootcert={servers.certificates.trusted}"
+    engines = replace(plain, admin_url=url, passing=True)
+    found = System(folder / "state", municipalities=MUNICIPALITIES, engines=engines, encrypted=True)
     try:
-        found.embedded.start(first=addresses.elsewhere(found.state))
         found.start()
         yield found
     finally:
         found.stop()
-        found.embedded.postgres.remove()
+        door.close()
+        servers.stop()
+        servers.postgres.remove()
 
 
 @pytest.fixture
@@ -74,7 +87,7 @@ def test_the_command_line_finds_its_way(system: System) -> None:
 
 def test_kafka_refuses_plain_clients_and_clients_refuse_a_stranger(system: System, stranger: Path) -> None:
     engines = system.engines
-    assert serves(engines.bootstrap, engines.kafka_admin, engines.kafka_password, system.embedded.certificates.trusted)
+    assert serves(engines.bootstrap, engines.kafka_admin, engines.kafka_password, engines.tls.kafka_ca)
     assert not serves(engines.bootstrap, engines.kafka_admin, engines.kafka_password, None)
     assert not serves(engines.bootstrap, engines.kafka_admin, engines.kafka_password, stranger)
 
