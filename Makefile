@@ -1,6 +1,6 @@
 # Everything that is done with this checkout. The virtual environment follows requirements.lock by itself.
 .DEFAULT_GOAL := help
-.PHONY: help run start stop status clean test lint lock
+.PHONY: help run start stop status clean test bench bench-national lint lock
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -26,6 +26,12 @@ clean: $(STAMP)  ## Stop everything and remove all state (downloads stay)
 
 test: $(STAMP)  ## Run all tests against real engines
 	@$(BIN)/python -m pytest
+
+bench: $(STAMP)  ## Measure speed and memory at a hundredth of the country's size beside plain Kafka, COPY and SQL (minutes)
+	@$(BIN)/python -m tests.benchmarks --size hundredth
+
+bench-national: $(STAMP)  ## The same with 5.9 million persons and 6 million records (an hour, 40 GB); WORLD=folder keeps the world
+	@$(BIN)/python -m tests.benchmarks --size full $(if $(WORLD),--world $(WORLD))
 
 lint: $(STAMP)  ## Check style, types and the rules of who imports whom
 	@$(BIN)/ruff check .

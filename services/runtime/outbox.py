@@ -4,11 +4,12 @@ The numbers are taken last in the transaction and in a fixed order of rows, so t
 """
 
 from collections import defaultdict
-from uuid import uuid4
+from uuid import UUID
 
 import msgspec
 
 from events.envelope import Envelope
+from services.runtime import ids
 from services.runtime.transaction import Publication, Transaction
 
 _ALLOCATE = """
@@ -18,10 +19,10 @@ _ALLOCATE = """
 _encode = msgspec.json.Encoder().encode
 
 
-def _envelope(transaction: Transaction, publication: Publication, position: int) -> bytes:
+def _envelope(transaction: Transaction, publication: Publication, position: int, own_id: UUID) -> bytes:
     return _encode(
         Envelope(
-            id=uuid4(),
+            id=own_id,
             source=f"/{transaction.service}",
             type=publication.topic.type,
             subject=publication.key,
@@ -47,9 +48,10 @@ def write_publications(transaction: Transaction) -> None:
         cursor.copy("COPY outbox (topic, partition, position, key, payload) FROM STDIN (FORMAT BINARY)") as copy,
     ):
         copy.set_types(["text", "int2", "int8", "text", "bytea"])
+        own_ids = ids.random()
         for (topic, partition), publications in places.items():
             for position, publication in enumerate(publications, first[topic, partition]):
-                payload = _envelope(transaction, publication, position)
+                payload = _envelope(transaction, publication, position, next(own_ids))
                 copy.write_row((topic, partition, position, publication.key, payload))
 
 

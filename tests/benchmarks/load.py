@@ -11,6 +11,9 @@ from tests.benchmarks.town import Town
 REGISTER_TABLES = [("identity", name) for name in ("person", "address", "parent", "custody", "identity")]
 HISTORY_TABLES = [("intake", "record"), ("screening", "record"), ("screening", "evidence")]
 
+LEAST_OF_BARE = 0.5
+"""Of the slower of bare Kafka and bare COPY."""
+
 
 def register(town: Town, bench: Bench, meter: Meter, results: Results) -> None:
     """Load everybody; persons per second against COPY of the same rows into the same tables."""
@@ -43,9 +46,9 @@ def history(town: Town, bench: Bench, meter: Meter, results: Results) -> None:
     detail |= {"bare Kafka, rows/s": kafka, "bare COPY, rows/s": stored / copied}
     slower = min(kafka, stored / copied)
     ratio = rows / took / slower
-    goal = {"goal": "at least 0.5", "met": ratio >= 0.5}
     name = "bare Kafka" if slower == kafka else "bare COPY"
-    results.add(Figure("intake to screening", rows / took, "rows/s", slower, name, ratio, detail=detail, **goal))  # type: ignore[arg-type]
+    goal, met = f"at least {LEAST_OF_BARE}", ratio >= LEAST_OF_BARE
+    results.add(Figure("intake to screening", rows / took, "rows/s", slower, name, ratio, goal, met, detail))
     results.add(Figure("first load: history", took, "s", bare, "COPY of its tables", took / bare))
 
 

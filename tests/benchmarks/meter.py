@@ -5,7 +5,7 @@ Of PostgreSQL the largest single backend is shown and the sum of proportional sh
 
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -38,7 +38,7 @@ class Meter:
         self._thread.join()
 
     def cpu(self) -> dict[str, float]:
-        """CPU seconds of each process until now; PostgreSQL's with all its backends, living and ended."""
+        """CPU seconds of each process until now; PostgreSQL's by whom they were for, `postgres` alone with those that ended."""
         spent = {}
         for name, pid in self._pids().items():
             with suppress(*GONE):
@@ -46,8 +46,18 @@ class Meter:
                 times = process.cpu_times()
                 spent[name] = times.user + times.system
                 if name == "postgres":
-                    spent[name] += times.children_user + times.children_system + sum(map(_spent, process.children()))
+                    spent[name] += times.children_user + times.children_system
+                    for role, seconds in self._backends(process):
+                        spent[role] = spent.get(role, 0) + seconds
         return spent
+
+    @staticmethod
+    def _backends(postgres: psutil.Process) -> Iterator[tuple[str, float]]:
+        """What each process of PostgreSQL works for (a role, or its own housekeeping), and its CPU seconds."""
+        for backend in postgres.children():
+            with suppress(*GONE):
+                title = backend.cmdline()[0].split()
+                yield f"postgres for {title[1].rstrip(':')}", _spent(backend)
 
     def _run(self) -> None:
         look = 0

@@ -62,7 +62,6 @@ def _values(week: str) -> dict[str, object]:
         **{name: list(column) for name, column in zip(names, zip(*counting, strict=True), strict=True)},
         **{name: list(column) for name, column in zip(named, zip(*members, strict=True), strict=True)},
         "since": weeks.months_before(week, max(rule.look_back_months for rule in catalogue.rules)),
-        "start": weeks.months_before(week, 24) if False else weeks.start(week),
         "end": end,
         "day": day,
         "born_by": day.replace(year=day.year - ADULT_YEARS),

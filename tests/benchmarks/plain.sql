@@ -1,6 +1,6 @@
 WITH adult AS (
     SELECT e.person FROM screening.evidence e
-    WHERE e.covered_by = %(run)s AND e.live AND e.standing = 'identified' AND e.registered_at >= %(start)s
+    WHERE e.covered_by = %(run)s AND e.live AND e.standing = 'identified'
     GROUP BY e.person
 ), piece AS (
     SELECT e.person, e.code_scheme, e.code, e.occurred_on, e.registered_at, e.covered_by = %(run)s AS fresh

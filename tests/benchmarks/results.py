@@ -41,12 +41,23 @@ class Results:
         more = "".join(f"\n      {name}: {amount:,.1f}" for name, amount in figure.detail.items())
         print(f"  {figure.name}: {figure.ours:,.1f} {figure.unit}{against}{more}", flush=True)
 
+    def medians(self) -> list[Figure]:
+        """One figure of each name: where there are several, the one in the middle."""
+        found: dict[str, list[Figure]] = {}
+        for each in self.figures:
+            found.setdefault(each.name, []).append(each)
+        return [sorted(group, key=lambda each: each.ours)[len(group) // 2] for group in found.values()]
+
+    def json(self) -> str:
+        """All figures for machines."""
+        return msgspec.json.format(msgspec.json.encode(self.medians())).decode()
+
     def table(self) -> str:
-        """All figures as plain text."""
+        """All figures as plain text, medians where something was measured several times."""
         table = Table(title=f"size: {self.size}", title_justify="left")
         for heading in ("figure", "ours", "unit", "baseline", "against", "ratio", "goal", "met"):
             table.add_column(heading, justify="right" if heading in ("ours", "baseline", "ratio") else "left")
-        for each in self.figures:
+        for each in self.medians():
             met = {True: "yes", False: "NO", None: ""}[each.met]
             numbers = [f"{each.ours:,.1f}", each.unit, _shown(each.baseline), each.against, _shown(each.ratio, 2)]
             table.add_row(each.name, *numbers, each.goal, met)

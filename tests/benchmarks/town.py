@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psycopg
 
 from deploy import addresses, guardian
@@ -44,6 +45,7 @@ class Town:
         self.system.start_services()
         self.settings: Settings = load("simulator", self.system.environment("simulator"))
         self.doors = Doors(self.settings)
+        self.doors._http.timeout = httpx.Timeout(LONGEST_SECONDS)  # a run over the whole history takes minutes
         self._owner = psycopg.connect(self.system.engines.admin_of(self.system.engines.database), autocommit=True)
         return self
 
