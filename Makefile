@@ -1,7 +1,7 @@
 # Everything that is done with this checkout. The virtual environment follows requirements.lock by itself.
 .DEFAULT_GOAL := help
-.PHONY: help run start stop status doctor rights clean test test-brokers test-engines test-containers chaos lint lock
-.PHONY: migrate backup restore up down down-forget image sbom licences audit lock-supply
+.PHONY: help run start stop status doctor rights clean test test-brokers test-engines test-containers chaos bench bench-national
+.PHONY: lint lock migrate backup restore up down down-forget image sbom licences audit lock-supply
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -53,6 +53,12 @@ backup: $(STAMP)  ## Write the whole database at this moment to FILE=…
 
 restore: $(STAMP)  ## Put the database back to the moment of FILE=…, beside an empty Kafka
 	@$(BIN)/python -m deploy restore "$(FILE)"
+
+bench: $(STAMP)  ## Measure speed and memory at a hundredth of the country's size beside plain Kafka, COPY and SQL (minutes)
+	@$(BIN)/python -m tests.benchmarks --size hundredth
+
+bench-national: $(STAMP)  ## The same with 5.9 million persons and 6 million records (an hour, 40 GB); WORLD=folder keeps the world
+	@$(BIN)/python -m tests.benchmarks --size full $(if $(WORLD),--world $(WORLD))
 
 lint: $(STAMP)  ## Check style, types and the rules of who imports whom
 	@$(BIN)/ruff check .

@@ -58,7 +58,7 @@ class Topic:
         return crc32(key.encode()) % self.partitions
 
 
-RECORD = Topic("intake.record.v1", Record, "record_id", "intake", ("screening", "monitoring"), partitions=4)
+RECORD = Topic("intake.record.v1", Record, "record_id", "intake", ("screening",), partitions=4)
 EXTRACT = Topic("intake.extract.v1", Extract, "extract_id", "intake", ("screening", "monitoring"))
 ALIAS = Topic(
     "identity.alias.v1",

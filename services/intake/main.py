@@ -17,6 +17,8 @@ from services.runtime.settings import Settings
 
 SCAN_SECONDS = 0.5
 """How often the inbox is looked at: a listing of some hundred names, soon enough for anybody who waits."""
+READERS = 2
+"""Extracts read at a time: while one batch waits for identity or the database, the other is parsed."""
 
 
 def build(settings: Settings, resolve: Resolve | None = None) -> Service:
@@ -27,6 +29,7 @@ def build(settings: Settings, resolve: Resolve | None = None) -> Service:
     ask = resolve or IdentityDoors(Client(settings, "identity")).resolve
     reader = Reader(service.store, inbox, keyed, ask, synthetic=settings.environment == "embedded")
     service.work(WORK, reader.read)
+    service.workers = READERS
     service.every("scan", SCAN_SECONDS, Scanner(service.store, inbox, keyed).scan)
     service.serve(api.routes(service.store))
     service.measure(GAUGES)

@@ -7,11 +7,12 @@ before its own row has come, so that the link holds whichever of the two is deli
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import psycopg
 
 from services.intake.domain.fate import Fate, State, fate, is_news
+from services.runtime import ids
 from services.runtime.errors import Transient
 from services.runtime.transaction import Transaction
 
@@ -44,6 +45,7 @@ class Records:
     def __init__(self, transaction: Transaction, keys: Iterable[bytes]) -> None:
         self._driver = transaction.driver
         self._slots: dict[bytes, Slot] = {}
+        self._ids = ids.timely()
         with self._driver.cursor(binary=True) as cursor:
             cursor.execute(_HELD, [sorted(set(keys))])
             for key, record_id, version, revision, withdrawn, content in cursor:
@@ -52,7 +54,7 @@ class Records:
 
     def offer(self, key: bytes, offered: State) -> tuple[Fate, Slot]:
         """Offer a revision; its fate, and the record as it is then."""
-        slot = self._slots.get(key) or Slot(uuid4())
+        slot = self._slots.get(key) or Slot(next(self._ids))
         found = fate(slot.state, offered)
         if is_news(found):
             self._slots[key] = slot
@@ -61,7 +63,7 @@ class Records:
 
     def reserve(self, key: bytes) -> UUID:
         """The record id of a key, whether or not its row has come."""
-        return self._slots.setdefault(key, Slot(uuid4())).record_id
+        return self._slots.setdefault(key, Slot(next(self._ids))).record_id
 
     def save(self) -> None:
         """Write what was made and changed. Raises Transient when another copy made one of the same keys just now."""

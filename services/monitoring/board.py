@@ -12,7 +12,8 @@ from services.monitoring.domain import Tally
 from services.runtime.errors import Poison
 from services.runtime.events import Decoder
 
-TOPICS: tuple[Topic, ...] = (*FACTS, *AUDIT.values())
+TOPICS: tuple[Topic, ...] = tuple(topic for topic in (*FACTS, *AUDIT.values()) if "monitoring" in topic.readers)
+"""All but the records: six million of them would cost a display more than screening itself takes. Extracts say how many came."""
 RATE_SAMPLES = 10
 """Samples, one a second: rates are means over the last ten seconds."""
 
@@ -21,7 +22,7 @@ Place = tuple[str, int]
 
 
 class Counts(msgspec.Struct, frozen=True):
-    """Everything there is to show. `weeks[""]` holds records of extracts that are still being read."""
+    """Everything there is to show."""
 
     caught_up: bool
     weeks: dict[str, dict[str, int]]

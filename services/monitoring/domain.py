@@ -16,11 +16,10 @@ from events.decision import Decision
 from events.delivery import Delivery
 from events.evidence import Evidence
 from events.extract import Extract
-from events.record import Record
 from events.run import Run
 from events.weeks import week_ending
 
-WEEK, MUNICIPALITY, PERSONS, EVIDENCE, EXTRACT, COVERS = "week", "municipality", "persons", "evidence", "extract", "covers"
+WEEK, MUNICIPALITY, PERSONS, EVIDENCE = "week", "municipality", "persons", "evidence"
 UNKNOWN = "unknown"
 """Stands for the municipality of a child that has none (yet)."""
 
@@ -36,15 +35,17 @@ class Cell(NamedTuple):
 Share = tuple[tuple[Cell, int], ...]
 
 
-def _record(record: Record) -> Share:
-    stage = "records" if record.status == "live" else "records_withdrawn"
-    return ((Cell(EXTRACT, record.extract_id, stage), 1),)
-
-
 def _extract(extract: Extract) -> Share:
     week = week_ending(extract.covers_until)
-    counts = {"extracts": 1, "rows": extract.counts.rows, "rows_quarantined": extract.counts.quarantined}
-    return ((Cell(COVERS, extract.extract_id, week), 1), *((Cell(WEEK, week, stage), n) for stage, n in counts.items()))
+    rows = extract.counts
+    counts = {
+        "extracts": 1,
+        "rows": rows.rows,
+        "rows_quarantined": rows.quarantined,
+        "records": rows.new + rows.corrected,
+        "records_withdrawn": rows.withdrawn,
+    }
+    return tuple((Cell(WEEK, week, stage), n) for stage, n in counts.items() if n)
 
 
 def _alias(alias: Alias) -> Share:
@@ -91,7 +92,6 @@ def _delivery(delivery: Delivery) -> Share:
 
 
 _SHARES: dict[type, Callable[[Any], Share]] = {
-    Record: _record,
     Extract: _extract,
     Alias: _alias,
     Evidence: _evidence,
@@ -164,17 +164,13 @@ Table = dict[str, dict[str, int]]
 
 
 def tables(tally: Tally) -> tuple[Table, Table]:
-    """Counts by week and by municipality. Records belong to the week of their extract, once that has been read to its end."""
+    """Counts by week and by municipality."""
     weeks: Table = {}
     municipalities: Table = {}
-    covers = {cell.row: cell.stage for cell in tally.cells if cell.table == COVERS}
+    shown = {WEEK: weeks, MUNICIPALITY: municipalities}
     for cell, amount in tally.cells.items():
-        if cell.table == MUNICIPALITY:
-            municipalities.setdefault(cell.row, {})[cell.stage] = amount
-        if cell.table in (WEEK, EXTRACT):
-            week = cell.row if cell.table == WEEK else covers.get(cell.row, "")
-            stages = weeks.setdefault(week, {})
-            stages[cell.stage] = stages.get(cell.stage, 0) + amount
+        if cell.table in shown:
+            shown[cell.table].setdefault(cell.row, {})[cell.stage] = amount
     return weeks, municipalities
 
 

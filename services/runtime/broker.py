@@ -41,12 +41,12 @@ def login(settings: Settings, principal: str | None = None) -> dict[str, Any]:
 
 
 def producer(settings: Settings, principal: str | None = None) -> KafkaProducer:
-    """An idempotent producer that batches: 50 ms and 256 KiB measured best for small facts."""
+    """An idempotent producer that batches: 50 ms and 256 KiB measured best for small facts. Who flushes waits for neither."""
     return KafkaProducer(
         **login(settings, principal),
         enable_idempotence=True,
         acks="all",
-        linger_ms=5,
+        linger_ms=50,
         batch_size=262_144,
         compression_type="lz4",
         allow_auto_create_topics=False,

@@ -4,12 +4,12 @@ The numbers are taken last in the transaction and in a fixed order of rows, so t
 """
 
 from collections import defaultdict
-from uuid import uuid4
+from uuid import UUID
 
 import msgspec
 
 from events.envelope import Envelope
-from services.runtime import tracing
+from services.runtime import ids, tracing
 from services.runtime.transaction import Publication, Transaction
 
 _ALLOCATE = """
@@ -19,13 +19,12 @@ _ALLOCATE = """
 _encode = msgspec.json.Encoder().encode
 
 
-def _envelope(transaction: Transaction, publication: Publication, position: int) -> bytes:
-    event_id = uuid4()
+def _envelope(transaction: Transaction, publication: Publication, position: int, own_id: UUID) -> bytes:
     if tracing.on():
-        transaction.traced.append((event_id, publication))
+        transaction.traced.append((own_id, publication))
     return _encode(
         Envelope(
-            id=event_id,
+            id=own_id,
             source=f"/{transaction.service}",
             type=publication.topic.type,
             subject=publication.key,
@@ -51,9 +50,10 @@ def write_publications(transaction: Transaction) -> None:
         cursor.copy("COPY outbox (topic, partition, position, key, payload) FROM STDIN (FORMAT BINARY)") as copy,
     ):
         copy.set_types(["text", "int2", "int8", "text", "bytea"])
+        own_ids = ids.random()
         for (topic, partition), publications in places.items():
             for position, publication in enumerate(publications, first[topic, partition]):
-                payload = _envelope(transaction, publication, position)
+                payload = _envelope(transaction, publication, position, next(own_ids))
                 copy.write_row((topic, partition, position, publication.key, payload))
 
 

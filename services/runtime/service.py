@@ -63,6 +63,7 @@ class Service:
         self.on_lost: Callable[[], None] | None = None
         self._subscriptions: list[Subscription] = []
         self._doers: dict[str, Callable[[WorkItem], Effects]] = {}
+        self.workers = 1
         self._periodic: list[tuple[str, float, Callable[[], None]]] = []
         self._routes: list[ControllerRouterHandler] = []
         self._measured: list[str] = []
@@ -159,7 +160,7 @@ class Service:
         if self._subscriptions:
             parts.append(("consumer", consumer.run))
         if self._doers:
-            parts.append(("worker", Worker(self.store, self._doers).run))
+            parts += [(f"worker-{number}", Worker(self.store, self._doers).run) for number in range(1, self.workers + 1)]
         parts += [(name, partial(self._repeat, name, seconds, action)) for name, seconds, action in self._periodic]
         missing = (lambda: [] if consumer.ready.is_set() else ["consumer"]) if self._subscriptions else list
         found = metrics.registry()

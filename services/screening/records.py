@@ -12,7 +12,7 @@ from events.weeks import danish_date
 from services.runtime.events import Event
 from services.runtime.transaction import Transaction
 from services.screening import groups
-from services.screening.copying import copy, look_up_by_index, temporary
+from services.screening.copying import copy_text, look_up_by_index, temporary
 from services.screening.evidence import TOUCHED, refresh
 
 COLUMNS = {
@@ -64,7 +64,7 @@ def apply(transaction: Transaction, events: Sequence[Event[Record]]) -> list[UUI
     temporary(transaction, "incoming", ", ".join(f"{name} {kind}" for name, kind in COLUMNS.items()))
     temporary(transaction, "changed", "record_id uuid, evidence_id uuid, supersedes uuid, live boolean")
     temporary(transaction, "touched", TOUCHED)
-    copy(transaction, "incoming", list(COLUMNS), map(_row, _newest(events)))
+    copy_text(transaction, "incoming", list(COLUMNS), map(_row, _newest(events)))
     transaction.execute(_APPLY)
     transaction.execute(_SINGLES)
     linked = transaction.execute(_LINKED).all()
@@ -81,25 +81,25 @@ def _newest(events: Sequence[Event[Record]]) -> Iterable[Event[Record]]:
     return newest.values()
 
 
-def _row(event: Event[Record]) -> tuple[object, ...]:
+def _row(event: Event[Record]) -> tuple[str, ...]:
     record = event.data
     return (
-        record.record_id,
-        event.version,
+        record.record_id.hex,
+        str(event.version),
         record.extract_id,
-        record.revision,
+        str(record.revision),
         record.status,
-        record.supersedes,
-        record.occurred_at,
-        record.place,
-        record.person,
+        record.supersedes.hex if record.supersedes else "",
+        record.occurred_at.isoformat(),
+        record.place or "",
+        record.person.hex,
         record.standing,
         record.district,
-        record.registered_at,
-        danish_date(record.occurred_at),
+        record.registered_at.isoformat(),
+        danish_date(record.occurred_at).isoformat(),
         record.code,
         record.code_scheme,
         record.role,
         record.outcome,
-        record.child_present,
+        "t" if record.child_present else "f",
     )

@@ -20,7 +20,6 @@ from events.audit import AuditEntry
 from events.delivery import Delivery, DeliveryState
 from events.envelope import Envelope
 from events.extract import Extract, RowCounts
-from events.record import Record, Status
 from events.topics import Topic
 from services.runtime import broker
 from tests.conftest import new_system
@@ -50,29 +49,6 @@ def fact(topic: Topic, key: str, version: int, data: Any) -> tuple[Topic, str, b
     return topic, key, msgspec.json.encode(Envelope(named(key), source, topic.type, key, AT, version, version, key, data))
 
 
-def record(number: int, version: int = 1, status: Status = "live") -> tuple[Topic, str, bytes]:
-    key = named(f"record {number}")
-    data = Record(
-        key,
-        "1461-00001",
-        version,
-        status,
-        None,
-        "1461",
-        AT,
-        AT,
-        "1252",
-        "GER4",
-        named("x"),
-        "identified",
-        "charged",
-        "open",
-        None,
-        False,
-    )
-    return fact(topics.RECORD, str(key), version, data)
-
-
 def delivery(number: int, version: int, state: DeliveryState) -> tuple[Topic, str, bytes]:
     key = named(f"notification {number}")
     ids = [named(f"{name} {number}") for name in ("draft", "case", "child", "run")]
@@ -86,7 +62,7 @@ def audited(number: int) -> tuple[Topic, str, bytes]:
 
 
 def extract() -> tuple[Topic, str, bytes]:
-    counts = RowCounts(rows=6, new=5, quarantined=1)
+    counts = RowCounts(rows=6, new=3, corrected=1, withdrawn=1, quarantined=1)
     data = Extract("1461-00001", "1461", 1, datetime(2026, 9, 20, 22, 0, tzinfo=UTC), counts, [0, 0, 0, 0])
     return fact(topics.EXTRACT, data.extract_id, 1, data)
 
@@ -129,10 +105,6 @@ def seen(system: System) -> int:
 
 MESSAGES = [
     extract(),
-    *(record(number) for number in range(5)),
-    record(3),
-    record(4, 2, "withdrawn"),
-    record(4, 1),
     delivery(1, 1, "pending"),
     delivery(1, 3, "acknowledged"),
     delivery(1, 2, "sent"),
@@ -140,7 +112,7 @@ MESSAGES = [
     alias(0),
     alias(1),
     *(audited(number) for number in (1, 2, 3, 2)),
-    (topics.RECORD, "broken", b'{"specversion":"1.0"'),
+    (topics.EXTRACT, "broken", b'{"specversion":"1.0"'),
     (topics.CASE, "broken", b""),
 ]
 
@@ -169,20 +141,20 @@ def test_counts_by_newest_state_and_again_after_a_restart(system: System) -> Non
     assert shown[0]["municipalities"] == {"751": {"acknowledged": 1, "pending": 1}}
     assert shown[0]["persons"] == {"identified": 1, "merged": 1}
     assert shown[0]["audit"] == {"intake": 3}
-    assert shown[0]["undecodable"] == {"intake.record.v1": 1, "deduplication.case.v1": 1}
-    assert (shown[0]["topics"]["intake.record.v1"], shown[0]["caught_up"]) == (9, True)
+    assert shown[0]["undecodable"] == {"intake.extract.v1": 1, "deduplication.case.v1": 1}
+    assert (shown[0]["topics"]["intake.extract.v1"], shown[0]["caught_up"]) == (2, True)
     assert {**shown[0], "rates": {}} == {**shown[1], "rates": {}}
 
 
 def test_goes_on_when_the_broker_was_away(system: System, running: Running) -> None:
     if running.embedded is None:
         pytest.skip("only the embedded broker is ours to stop")
-    publish(system, [record(1)])
+    publish(system, [delivery(1, 1, "pending")])
     system.start_services(["monitoring"])
     running.embedded.kafka.kill()
     running.embedded.kafka.start()
-    publish(system, [record(2), record(3)])
-    until(lambda: counts(system)["weeks"].get("", {}).get("records") == 3)
+    publish(system, [delivery(2, 1, "pending"), delivery(3, 1, "pending")])
+    until(lambda: counts(system)["weeks"].get("2026-W38", {}).get("pending") == 3)
     assert system.running("monitoring")
 
 

@@ -15,7 +15,6 @@ from events.case import Case, CaseDraft
 from events.decision import Decision, DecisionState, Residence
 from events.delivery import Delivery, DeliveryState
 from events.extract import Extract, RowCounts
-from events.record import Record, Status
 from events.run import Run, RunCounts, RunStatus
 from events.weeks import week_ending
 from services.monitoring.domain import EVIDENCE, PERSONS, Tally, rates, states, tables
@@ -32,16 +31,8 @@ def named(name: str) -> UUID:
     return uuid5(SPACE, name)
 
 
-def record(number: int, extract: str = "1461-00001", status: Status = "live") -> Record:
-    person = named("person")
-    key = named(f"record {number}")
-    return Record(
-        key, extract, 1, status, None, "1461", AT, AT, "1252", "GER4", person, "identified", "charged", "open", None, False
-    )
-
-
-def extract(sequence: int, rows: int) -> Extract:
-    return Extract(f"1461-{sequence:05}", "1461", sequence, AT + timedelta(weeks=sequence - 1), RowCounts(rows=rows), [])
+def extract(sequence: int, counts: RowCounts) -> Extract:
+    return Extract(f"1461-{sequence:05}", "1461", sequence, AT + timedelta(weeks=sequence - 1), counts, [])
 
 
 def draft(name: str, week: str, is_open: bool, version: int = 1) -> Case:
@@ -97,11 +88,8 @@ def shown(tally: Tally) -> tuple[object, ...]:
 
 STATES: tuple[DeliveryState, ...] = ("pending", "sent", "acknowledged", "refused")
 MESSAGES: list[Message] = [
-    *(("record", f"r{number}", 1, record(number)) for number in range(6)),
-    ("record", "r5", 2, record(5, status="withdrawn")),
-    ("record", "r4", 2, record(4, "1461-00002")),
-    ("extract", "e1", 1, extract(1, 6)),
-    ("extract", "e2", 1, extract(2, 1)),
+    ("extract", "e1", 1, extract(1, RowCounts(rows=6, new=3, corrected=1, withdrawn=1, stale=1))),
+    ("extract", "e2", 1, extract(2, RowCounts(rows=1, new=1))),
     ("run", "run", 1, run("braked", 4)),
     ("run", "run", 2, run("finished", 4)),
     ("case", "c", 1, draft("a", "2026-W38", True)),
@@ -154,8 +142,8 @@ def test_a_municipality_not_known_yet_is_shown_as_such() -> None:
 
 
 def test_the_same_key_on_two_topics_is_two_aggregates() -> None:
-    tally = counted([("a", "k", 5, record(1)), ("b", "k", 1, record(1))])
-    assert tables(tally)[0] == {"": {"records": 2}}
+    alias = Alias(named("p0"), named("p0"), "identified")
+    assert states(counted([("a", "k", 5, alias), ("b", "k", 1, alias)]), PERSONS) == {"identified": 2}
 
 
 def test_a_series_counts_by_its_highest_number() -> None:

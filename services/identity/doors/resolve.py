@@ -16,9 +16,11 @@ _GIVE = f"""
     ORDER BY kind, number
     ON CONFLICT (kind, number) DO NOTHING
 """
+# No standing: nobody outside holds this pseudonym yet.
 _FIND = f"""
-    SELECT i.pseudonym
-    FROM {_ASKED} WITH ORDINALITY AS asked (kind, number, place) JOIN identity i USING (kind, number) ORDER BY place
+    SELECT i.pseudonym, s.standing
+    FROM {_ASKED} WITH ORDINALITY AS asked (kind, number, place) LEFT JOIN identity i USING (kind, number)
+    LEFT JOIN pseudonym s USING (pseudonym) ORDER BY place
 """
 _STANDINGS = "SELECT pseudonym, standing FROM pseudonym WHERE pseudonym = ANY(:pseudonyms)"
 
@@ -30,12 +32,21 @@ def resolve(transaction: Transaction, request: ResolveRequest, actor: str) -> Re
         "numbers": [each.number for each in request.identities],
     }
     lock_for_giving(transaction)
-    transaction.execute(_GIVE, asked)
-    found: list[UUID] = list(transaction.execute(_FIND, asked).scalars())
-    subjects = sorted(set(found))
-    give_out(transaction, subjects)
-    standings = dict(transaction.execute(_STANDINGS, {"pseudonyms": subjects}).tuples().all())
+    found, standings = _find(transaction, asked)
+    if None in found:
+        transaction.execute(_GIVE, asked)
+        found, standings = _find(transaction, asked)
+    if new := [pseudonym for pseudonym, standing in standings.items() if standing is None]:
+        give_out(transaction, new)
+        standings |= dict(transaction.execute(_STANDINGS, {"pseudonyms": new}).tuples().all())
+    subjects = sorted(standings)
     transaction.audit(
         "consultation", "resolve", purpose="intake", actor=actor, recipient="intake", subjects=subjects, identities=len(found)
     )
     return ResolveAnswer([Resolved(pseudonym, standings[pseudonym]) for pseudonym in found])
+
+
+def _find(transaction: Transaction, asked: dict[str, Any]) -> tuple[list[UUID], dict[UUID, Any]]:
+    """The pseudonyms in order, and the standing of each."""
+    rows = transaction.execute(_FIND, asked).tuples().all()
+    return [pseudonym for pseudonym, _ in rows], dict(rows)
