@@ -70,7 +70,6 @@ class Counting:
             yield
 
     def _count(self, transaction: Transaction, events: Sequence[Event[Extract]]) -> None:
-        transaction.execute("SELECT count(*) FROM applied")
         self.applied.update(event.key for event in events)
 
     def arrived(self) -> bool:
