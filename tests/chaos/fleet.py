@@ -28,6 +28,8 @@ LONGEST_DOWN_SECONDS = 1.5
 """A dead process is started again within this time."""
 ORDERLY = (None, 0, -signal.SIGKILL, -signal.SIGTERM)
 """Ends that somebody else wanted; SIGTERM while a process is still starting ends it without a word."""
+MOST_AWAY = 0.25
+"""Share of all copies that may be away at once."""
 WHOLE_SECONDS = 120
 """For all copies to be ready again: a start takes a second of processor time, of which two cores give two at a time."""
 
@@ -40,8 +42,8 @@ class Copy:
     number: int
     wanted: bool = False
     down_for: float | None = None
-    stopping: bool = False
     paused: bool = False
+    ready: bool = False
 
     @property
     def name(self) -> str:
@@ -86,10 +88,15 @@ class Fleet:
         """The copies that run now and are not paused."""
         return [copy for copy in self.copies if not copy.paused and self.process(copy).pid is not None]
 
+    def bearable(self) -> bool:
+        """Whether few enough copies are away or starting that one more may go: a busy machine is struck less, and weeks end."""
+        wanted = [copy for copy in self.copies if copy.wanted]
+        return sum(copy.paused or not copy.ready for copy in wanted) <= MOST_AWAY * len(wanted)
+
     def kill(self, copy: Copy) -> bool:
         """kill -9; whether it was alive."""
         with self._lock:
-            copy.paused = False
+            copy.paused = copy.ready = False
             return self.process(copy).send(signal.SIGKILL)
 
     def pause(self, copy: Copy) -> bool:
@@ -116,7 +123,6 @@ class Fleet:
 
     def restart(self, copy: Copy) -> bool:
         """Stop a copy in order; the supervisor starts it again. Whether it was running."""
-        copy.stopping = True
         return self.process(copy).send(signal.SIGTERM)
 
     def _supervise(self) -> None:
@@ -124,6 +130,8 @@ class Fleet:
             for copy in self.copies:
                 with self._lock:
                     self._look(copy)
+                if not (copy.ready or copy.paused) and self.process(copy).pid is not None:
+                    copy.ready = is_ready(self.url(copy))
 
     def _look(self, copy: Copy) -> None:
         process = self.process(copy)
@@ -143,7 +151,7 @@ class Fleet:
     def _ended(self, copy: Copy, process: Process) -> None:
         if process.exit_code not in ORDERLY:
             self.report(f"{copy.name} ended by itself with code {process.exit_code}: see {self._log(copy)}")
-        copy.paused = copy.stopping = False
+        copy.paused = copy.ready = False
 
     def _log(self, copy: Copy) -> Path:
         return self.system.state / "logs" / f"{copy.name}.log"

@@ -31,7 +31,7 @@ EXTRA_SECONDS = (1.0, 15.0)
 
 
 def _any(scene: Scene, chance: Random) -> Copy | None:
-    running = scene.fleet.running()
+    running = scene.fleet.running() if scene.fleet.bearable() else []
     return chance.choice(running) if running else None
 
 
@@ -53,7 +53,7 @@ def pause(scene: Scene, chance: Random) -> bool:
 def grow(scene: Scene, chance: Random) -> bool:
     """A third copy of a service joins and leaves again: two rebalances of its consumer group."""
     spare = [copy for copy in scene.fleet.copies if copy.number == 3 and not copy.wanted]
-    if not spare:
+    if not spare or not scene.fleet.bearable():
         return False
     copy, seconds = chance.choice(spare), chance.uniform(*EXTRA_SECONDS)
     scene.later(seconds, lambda: scene.fleet.shrink(copy))
@@ -62,6 +62,8 @@ def grow(scene: Scene, chance: Random) -> bool:
 
 def restart_all(scene: Scene, chance: Random) -> bool:
     """Everything is asked to stop and started again."""
+    if not scene.fleet.bearable():
+        return False
     asked = [scene.fleet.restart(copy) for copy in scene.fleet.running()]
     return any(asked)
 
@@ -73,7 +75,7 @@ def at_point(point: str) -> Strike:
     def plant(scene: Scene, chance: Random) -> bool:
         service, passages = chance.choice(POINTS[point]), chance.choice((1, 1, 2, 3, 5))
         place = f"{service}.{point}"
-        if not scene.take(place):
+        if not scene.fleet.bearable() or not scene.take(place):
             return False
         planted = scene.fleet.planted / place
         spare = planted.with_name(f".{uuid4()}")
