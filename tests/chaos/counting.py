@@ -113,4 +113,5 @@ def running(part: Callable[[Signal], None]) -> Iterator[None]:
     finally:
         stop.set()
         thread.join(30)
+    assert not thread.is_alive(), "it does not end"
     assert not failures, failures
