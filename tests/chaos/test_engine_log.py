@@ -5,6 +5,7 @@ from pathlib import Path
 from uuid import UUID
 
 import msgspec
+import pytest
 
 from deploy.embedded.kafka import KafkaServer
 from deploy.system import System
@@ -12,9 +13,10 @@ from deploy.testing import Running
 from deploy.waiting import wait_until
 from events.envelope import Envelope
 from events.municipal import Notification
-from events.topics import municipal_notification
+from events.topics import RECORD, RUN, municipal_notification
 from services.runtime import broker
 from services.runtime.database import Store
+from services.runtime.errors import Fatal
 from services.runtime.relay import Relay, written_by
 from tests.chaos.counting import ARRIVE_SECONDS, Counting, running
 from tests.chaos.engine_log import lose_log, lose_tail
@@ -83,6 +85,17 @@ def test_a_lost_log_is_published_again_as_soon_as_the_new_cluster_is_provisioned
     with counting.intake.transaction() as transaction:
         clusters = transaction.execute("SELECT DISTINCT cluster FROM publication").scalars().all()
     assert clusters == [kafka.cluster_id]
+
+
+def test_who_starts_while_kafka_is_being_provisioned_waits_for_its_rights(own: Running, tmp_path: Path) -> None:
+    system = System(tmp_path, "early", ("101",), own.engines)
+    system.secrets.make_all(system.municipalities, tmp_path / "keys")
+    asking = broker.Broker(system.settings("screening"))
+    with running(lambda stop: broker.wait_for_rights(asking, [RECORD], [RUN], ARRIVE_SECONDS)):
+        system.prepare()
+    with pytest.raises(Fatal, match="may not WRITE"):
+        broker.wait_for_rights(asking, [RECORD], [RECORD], deadline_s=0)
+    asking.close()
 
 
 def test_a_municipality_gets_again_only_what_it_has_not_answered(own: Running, kafka: KafkaServer, tmp_path: Path) -> None:
