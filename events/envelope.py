@@ -14,7 +14,7 @@ import msgspec
 T = TypeVar("T")
 
 
-class Envelope(msgspec.Struct, Generic[T], frozen=True):
+class Envelope(msgspec.Struct, Generic[T], frozen=True, gc=False):
     """One fact on its way. `subject` is the aggregate's id and the Kafka key; `position` counts from 1."""
 
     id: UUID

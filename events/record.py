@@ -18,7 +18,7 @@ Standing = Literal["identified", "waiting", "unidentifiable"]
 """Whether identity knows whom a pseudonym stands for."""
 
 
-class Record(msgspec.Struct, frozen=True):
+class Record(msgspec.Struct, frozen=True, gc=False):
     """One party of one record. `person` is a pseudonym; `place` a keyed hash, never text; times carry their UTC offset."""
 
     record_id: UUID

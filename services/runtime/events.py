@@ -5,7 +5,6 @@ reordering do no harm and a dead letter can be redriven at any time.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar, cast
 from uuid import UUID
@@ -20,8 +19,7 @@ from services.runtime.transaction import Transaction
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class Event(Generic[T]):
+class Event(msgspec.Struct, Generic[T], frozen=True, gc=False):
     """One fact as a handler sees it."""
 
     topic: Topic
@@ -39,14 +37,15 @@ class Decoder:
 
     def __init__(self, topic: Topic) -> None:
         self.topic = topic
+        self._type, self._source = topic.type, f"/{topic.writer}"
         self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(cast(Any, Envelope)[topic.data])
 
     def decode(self, payload: bytes | None, key: bytes | None) -> Event[Any]:
         """The event in these bytes. Raises Poison (what disagrees) or msgspec errors (not JSON, wrong shape)."""
         envelope = self._decoder.decode(payload or b"")
-        if envelope.type != self.topic.type:
+        if envelope.type != self._type:
             raise Poison("type_disagrees_with_topic")
-        if envelope.source != f"/{self.topic.writer}":
+        if envelope.source != self._source:
             raise Poison("source_disagrees_with_topic")
         if key is not None and key != envelope.subject.encode():
             raise Poison("key_disagrees_with_subject")

@@ -17,8 +17,7 @@ from events.audit import AuditEntry, Verb
 from events.topics import AUDIT, Topic
 
 
-@dataclass(frozen=True)
-class Publication:
+class Publication(msgspec.Struct, frozen=True, gc=False):
     """One fact waiting to be written to the outbox by the transaction that caused it."""
 
     topic: Topic
