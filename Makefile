@@ -1,6 +1,6 @@
 # Everything that is done with this checkout. The virtual environment follows requirements.lock by itself.
 .DEFAULT_GOAL := help
-.PHONY: help run start stop status clean test lint lock rights
+.PHONY: help run start stop status clean test lint lock rights rotate
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -26,6 +26,9 @@ clean: $(STAMP)  ## Stop everything and remove all state (downloads stay)
 
 rights: $(STAMP)  ## Print who may do what with which topic, group, schema and table, as the running engines say it is
 	@$(BIN)/python -m deploy rights
+
+rotate: $(STAMP)  ## Replace secrets while the system runs: SECRET=kafka-intake make rotate; all of them unless named
+	@$(BIN)/python -m deploy rotate $(or $(SECRET),all)
 
 test: $(STAMP)  ## Run all tests against real engines
 	@$(BIN)/python -m pytest

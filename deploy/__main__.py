@@ -14,6 +14,7 @@ from typing import Any
 import click
 import msgspec
 
+from deploy import rotation
 from deploy.console import Steps
 from deploy.embedded.java import CHECKOUT, DamagedJar
 from deploy.embedded.kafka import KafkaFailed
@@ -112,6 +113,28 @@ def print_addresses(found: System) -> None:
     rows += [("secrets", str(found.secrets.folder)), ("logs", str(found.state / "logs"))]
     for name, where in rows:
         click.echo(f"{name:<14} {where}")
+
+
+@main.command()
+@click.argument("names", nargs=-1, required=True, metavar="SECRET...")
+@click.option(
+    "--drop-old", is_flag=True, help="Make the old ones worthless that people had to take over (http-…, municipality-…)."
+)
+def rotate(names: tuple[str, ...], drop_old: bool) -> None:
+    """Replace secrets while the system runs: names of files in the secrets folder, `tls` for every certificate, or `all`.
+
+    Nothing is lost: what is on its way is tried again. Tokens of people and municipalities, and municipal keys, stay good beside
+    the new ones until `--drop-old`.
+    """
+    with alone() as found:
+        try:
+            if rest := [name for name in names if name != "tls"]:
+                rotation.rotate(found, rotation.changes(found) if rest == ["all"] else rest, drop_old)
+            if "tls" in names or (names == ("all",) and found.embedded.tls and not drop_old):
+                rotation.rotate_certificates(found)
+        except rotation.CannotRotate as error:
+            raise click.ClickException(str(error)) from None
+    click.echo("done")
 
 
 @main.command()
