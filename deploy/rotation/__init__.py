@@ -8,6 +8,7 @@ An interrupted rotation is simply begun again.
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
+from deploy.provision.postgres import declarations
 from deploy.rotation.keys import MunicipalKey, PseudonymKey
 from deploy.rotation.logins import KafkaAdmin, KafkaController, KafkaLogin, PostgresAdmin, PostgresLogin
 from deploy.rotation.tokens import Token
@@ -40,7 +41,9 @@ def changes(system: System) -> dict[str, Change]:
     """Every secret that can be rotated, by the name of its file."""
     codes = system.municipalities
     found: dict[str, Change] = {f"kafka-{each}": KafkaLogin(system, each) for each in kafka_principals(codes)}
-    found |= {f"postgres-{each}": PostgresLogin(system, each) for each in (*SERVICES[:-1], LEDGER_READER)}
+    found |= {
+        f"postgres-{each}": PostgresLogin(system, each) for each in (*(store.service for store in declarations()), LEDGER_READER)
+    }
     found |= {f"http-{each.principal}": Token(system, each.principal) for each in people(codes)}
     found |= {f"municipality-{code}": MunicipalKey(system, code) for code in codes}
     found["pseudonym-key"] = PseudonymKey(system)

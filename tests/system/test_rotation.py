@@ -24,6 +24,8 @@ from tests.system.town import SEED, Town, difference
 
 WEEKS = ("2026-W38", "2026-W39")
 PERSONS = 1_000
+INNER = ("kafka-admin", "kafka-controller", "postgres-admin")
+"""The engines' own."""
 pytestmark = pytest.mark.timeout(420)
 
 
@@ -99,11 +101,11 @@ def test_every_secret_is_rotated_while_two_weeks_run(tmp_path: Path) -> None:
         drive.deliver = lambda files: interrupted(list(files))
         assert len(still_good(system, {name: old[name] for name in ("kafka-intake", "postgres-intake", "http-intake")})) == 3
 
-        pending = [name for name in known if name.startswith(("kafka-", "postgres-", "http-")) and "admin" not in name]
+        pending = [name for name in known if name.startswith(("kafka-", "postgres-", "http-")) and name not in INNER]
         drive.history()
         del drive.deliver
         label = drive.screen(1)
-        rotation.rotate(system, ["kafka-admin", "kafka-controller", "postgres-admin"])
+        rotation.rotate(system, INNER)
         drive.after_run(1)
         drive.decide(1)
         rotation.rotate(system, [name for name in known if name.startswith("municipality-")])
