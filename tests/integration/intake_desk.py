@@ -29,8 +29,10 @@ from services.runtime.database import Store
 from services.runtime.settings import Settings
 from services.runtime.work import Worker
 
-TABLES: LiteralString = "key_ring, arrival, extract, record, quarantine, "
+TABLES: LiteralString = (
+    "key_ring, arrival, extract, record, quarantine, "
     "work, outbox, outbox_position, publication, dead_letter, lease, applied, received"
+)
 PEOPLE = UUID("6f0c0f1e-7d53-4e0c-8a5e-3c2f4f0a9b11")
 END_OF_38 = "2026-09-21T00:00:00+02:00"
 CANARY_PLACE = "Kanarievænget 12, 2. tv"
