@@ -1,13 +1,13 @@
 # Everything that is done with this checkout. The virtual environment follows requirements.lock by itself.
 .DEFAULT_GOAL := help
-.PHONY: help run start stop status clean test lint lock rights rotate
+.PHONY: help run start stop status clean test test-brokers test-engines chaos lint lock rights rotate
 
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.made-from-lock
 
 help:  ## Show this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-8s %s\n' "$$name" "$$text"; done
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done
 
 run: $(STAMP)  ## Do the main job: three weeks of synthetic screening, from the extracts to acknowledged letters; again: the next week
 	@$(BIN)/python -m deploy demo
@@ -32,6 +32,15 @@ rotate: $(STAMP)  ## Replace secrets while the system runs: SECRET=kafka-intake 
 
 test: $(STAMP)  ## Run all tests against real engines
 	@$(BIN)/python -m pytest
+
+chaos: $(STAMP)  ## Run weeks while everything is struck at random, and prove that nothing is lost or doubled (docs/chaos.md)
+	@$(BIN)/python -m tests.chaos $(CHAOS)
+
+test-brokers: $(STAMP)  ## Run a week on three brokers of which one dies after the other (75 s, 1.5 GB)
+	@$(BIN)/python -m pytest -m brokers tests/system/test_three_brokers.py
+
+test-engines: $(STAMP)  ## Kill, pause, fill and cut off Kafka and PostgreSQL under a service at work (3 min)
+	@$(BIN)/python -m pytest -m engines tests/chaos
 
 lint: $(STAMP)  ## Check style, types and the rules of who imports whom
 	@$(BIN)/ruff check .

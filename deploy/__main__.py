@@ -15,7 +15,9 @@ import click
 import msgspec
 
 from deploy import rotation
+from deploy.addresses import AnotherSize
 from deploy.console import Steps
+from deploy.embedded.cluster import SIZES
 from deploy.embedded.java import CHECKOUT, DamagedJar
 from deploy.embedded.kafka import KafkaFailed
 from deploy.embedded.postgres import PostgresFailed
@@ -27,7 +29,7 @@ from deploy.rights import held_in_postgres, held_on_kafka, lines
 from deploy.system import MARK, System
 from services.runtime.settings import SERVICES
 
-FAILURES = (DamagedJar, KafkaFailed, PostgresFailed, UnsafeFolder, ServiceFailed, ProvisioningFailed)
+FAILURES = (AnotherSize, DamagedJar, KafkaFailed, PostgresFailed, UnsafeFolder, ServiceFailed, ProvisioningFailed)
 
 
 def state_folder() -> Path:
@@ -38,12 +40,27 @@ def state_folder() -> Path:
 def system() -> System:
     """The system of the state folder, on the engines that the environment names or on its own."""
     codes = [code for code in os.environ.get("SOCIALSOG_MUNICIPALITIES", "").split(",") if code]
-    return System(state_folder(), os.environ.get("SOCIALSOG_NAMESPACE", ""), codes or None, given(), encrypted=encrypted())
+    return System(
+        state_folder(),
+        os.environ.get("SOCIALSOG_NAMESPACE", ""),
+        codes or None,
+        given(),
+        brokers=brokers(),
+        encrypted=encrypted(),
+    )
 
 
 def encrypted() -> bool:
     """`SOCIALSOG_TLS=on`: make certificates, and encrypt every connection from then on."""
     return os.environ.get("SOCIALSOG_TLS", "off") == "on"
+
+
+def brokers() -> int | None:
+    """`BROKERS`: how many nodes the embedded Kafka has; None when nobody says."""
+    text = os.environ.get("BROKERS", "")
+    if text and text not in map(str, SIZES):
+        raise click.ClickException(f"BROKERS={text}: one of {', '.join(map(str, SIZES))} is possible")
+    return int(text) if text else None
 
 
 @contextmanager
@@ -65,7 +82,7 @@ def alone() -> Iterator[System]:
 
 def running(found: System) -> list[str]:
     """Names of what runs, engines first."""
-    return [name for name in ("kafka", "postgres", *SERVICES) if found.running(name)]
+    return [name for name in (*found.embedded.names, *SERVICES) if found.running(name)]
 
 
 def bring_up(found: System) -> None:
@@ -84,7 +101,7 @@ def bring_down(found: System, keep: list[str] | None = None) -> None:
     """Stop everything, services first, except what is to be kept."""
     kept = set(keep or ())
     killed = found.stop_services([name for name in SERVICES if name not in kept])
-    if not kept & {"kafka", "postgres"}:
+    if not kept & set(found.embedded.names):
         killed += found.embedded.stop()
     for name in killed:
         click.echo(f"{name} did not end in time and was killed", err=True)
@@ -142,7 +159,7 @@ def rotate(names: tuple[str, ...], drop_old: bool) -> None:
 def rights(as_json: bool) -> None:
     """Print who may do what with which topic, group, schema and table, as Kafka and PostgreSQL say it is."""
     found = system()
-    if not (found.running("kafka") and found.running("postgres")) and given() is None:
+    if found.owns_engines and not all(map(found.embedded.running, ("kafka", "postgres"))):
         raise click.ClickException("Kafka and PostgreSQL do not run: `make start`")
     held = held_on_kafka(found.engines, found.namespace, found.municipalities)
     held |= held_in_postgres(found.engines, found.namespace)
@@ -163,7 +180,7 @@ def stop() -> None:
 def status() -> None:
     """Say what runs."""
     found = system()
-    for name in ("kafka", "postgres", *SERVICES):
+    for name in (*found.embedded.names, *SERVICES):
         pid = found.services.process(name).pid
         click.echo(f"{name:<14} {f'running, process {pid}' if pid else 'not running'}")
 

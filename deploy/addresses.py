@@ -16,18 +16,22 @@ ELSEWHERE, PLACES, PLACE_SIZE = 20000, 600, 20
 """600 places of 20 ports, above the well-known services and below what systems give to outgoing connections (32768)."""
 
 
+class AnotherSize(Exception):
+    """The state folder was made with another number of brokers; the message says what to do."""
+
+
 class Addresses(msgspec.Struct, frozen=True):
-    """Ports of one system. `services` is the first of a block of `SERVICE_PORTS`."""
+    """Ports of one system. `services` is the first of a block of `SERVICE_PORTS`, `kafka` of a block of two per broker."""
 
     kafka: int = KAFKA
     controller: int = KAFKA + 1
     postgres: int = POSTGRES
     services: int = SERVICES
+    brokers: int = 1
 
-    @property
-    def bootstrap(self) -> str:
-        """Kafka's address."""
-        return f"{HOST}:{self.kafka}"
+    def of_brokers(self) -> list[tuple[int, int]]:
+        """Each broker's two ports: for clients, and for controllers."""
+        return [(self.kafka + 2 * place, self.controller + 2 * place) for place in range(self.brokers)]
 
 
 def is_free(port: int) -> bool:
@@ -65,20 +69,27 @@ def save(state: Path, addresses: Addresses) -> None:
 def elsewhere(state: Path) -> Addresses:
     """Where a passing system looks first: somewhere of its own, so that those started at the same moment do not collide."""
     first = ELSEWHERE + crc32(os.fsencode(state)) % PLACES * PLACE_SIZE
-    return Addresses(first, first + 1, first + 2, first + 10)
+    return Addresses(first, first + 1, first + 8, first + 10)
 
 
-def choose(state: Path, running: Callable[[str], bool], first: Addresses | None = None) -> Addresses:
-    """Addresses for a start: those of what is `running(name)` stay, others move to the next free block where taken."""
-    wanted = load(state) or first or Addresses()
+def choose(state: Path, running: Callable[[str], bool], first: Addresses | None = None, brokers: int | None = None) -> Addresses:
+    """Addresses for a start: those of what is `running(name)` stay, others move to the next free block where taken.
+
+    `brokers`: how many; as remembered, or one, unless given. Raises AnotherSize when other than remembered.
+    """
+    remembered = load(state)
+    if remembered and brokers and brokers != remembered.brokers:
+        raise AnotherSize(f"{state} was made with BROKERS={remembered.brokers}: start it so, or `make clean` for {brokers}")
+    wanted = remembered or first or Addresses()
     kafka, postgres, services = wanted.kafka, wanted.postgres, wanted.services
+    size = brokers or wanted.brokers
     if not running("kafka"):
-        kafka = free_block(kafka, 2)
+        kafka = free_block(kafka, 2 * size)
     if not running("postgres"):
         postgres = free_block(postgres, 1)
     if not running("services"):
         services = free_block(services, SERVICE_PORTS)
-    chosen = Addresses(kafka, kafka + 1, postgres, services)
+    chosen = Addresses(kafka, kafka + 1, postgres, services, size)
     if chosen != load(state):
         save(state, chosen)
     return chosen

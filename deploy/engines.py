@@ -10,8 +10,9 @@ from urllib.parse import urlsplit, urlunsplit
 from deploy import addresses
 from deploy.addresses import Addresses
 from deploy.certificates import Certificates
+from deploy.embedded import cluster
+from deploy.embedded.cluster import KafkaCluster
 from deploy.embedded.java import Progress
-from deploy.embedded.kafka import KafkaServer
 from deploy.embedded.postgres import PostgresServer
 from deploy.pids import Process
 from deploy.secrets import Secrets
@@ -67,11 +68,19 @@ def given(environ: Mapping[str, str] = os.environ) -> Engines | None:
 
 
 class EmbeddedEngines:
-    """Kafka and PostgreSQL of one state folder. Ports are chosen at `start`; both servers start side by side."""
+    """Kafka and PostgreSQL of one state folder. Ports are chosen at `start`; all servers start side by side.
 
-    def __init__(self, state: Path, encrypted: bool = False) -> None:
+    `brokers`: how many Kafka nodes (1 or 3); as the folder remembers, else one, unless given. `advertised_port`: the port of a
+    proxy before Kafka, which clients are told in its place (tests).
+    """
+
+    def __init__(
+        self, state: Path, brokers: int | None = None, advertised_port: int | None = None, encrypted: bool = False
+    ) -> None:
         self.state = state.resolve()
+        self.brokers = brokers
         self.encrypted = encrypted
+        self.advertised_port = advertised_port
         self.secrets = Secrets(self.state / "secrets")
         self.certificates = Certificates(self.secrets.folder)
 
@@ -80,24 +89,29 @@ class EmbeddedEngines:
         """Certificates, where there are any: a system that was once started encrypted stays so."""
         return self.certificates if self.certificates.exist else None
 
+    @property
+    def names(self) -> list[str]:
+        """Names of the servers, as processes: `kafka` (or `kafka-1` …) and `postgres`."""
+        return [*cluster.names(self.addresses.brokers), "postgres"]
+
     def running(self, name: str) -> bool:
-        """Whether one of `kafka`, `postgres` or any service of this folder runs."""
+        """Whether any node of `kafka`, `postgres` or any of the `services` of this folder runs."""
+        pids = self.state / "pids"
+        found = {"postgres"} if name == "postgres" else set(self.names) - {"postgres"}
         if name == "services":
-            found = {path.stem for path in (self.state / "pids").glob("*.json")} - {"kafka", "postgres"}
-            return any(Process(self.state / "pids", each).pid for each in found)
-        return Process(self.state / "pids", name).pid is not None
+            found = {path.stem for path in pids.glob("*.json")} - set(self.names)
+        return any(Process(pids, each).pid for each in found)
 
     @property
     def addresses(self) -> Addresses:
         """Where they listen, or last listened."""
-        return addresses.load(self.state) or Addresses()
+        return addresses.load(self.state) or Addresses(brokers=self.brokers or 1)
 
     @property
-    def kafka(self) -> KafkaServer:
-        """The Kafka server, running or not."""
-        ports = self.addresses
+    def kafka(self) -> KafkaCluster:
+        """Kafka, of one node or three, running or not."""
         admin, controller = self.secrets.read("kafka-admin"), self.secrets.read("kafka-controller")
-        return KafkaServer(self.state, ports.kafka, ports.controller, admin, controller, self.tls)
+        return cluster.build(self.state, self.addresses, admin, controller, self.advertised_port, self.tls)
 
     @property
     def postgres(self) -> PostgresServer:
@@ -117,21 +131,24 @@ class EmbeddedEngines:
         )
 
     def start(self, progress: Progress = lambda what, done, total: None, first: Addresses | None = None) -> Engines:
-        """Start what does not run yet and wait until both serve. `first`: where to look for ports the first time."""
+        """Start what does not run yet and wait until all serve. `first`: where to look for ports the first time.
+
+        Raises AnotherSize where the folder remembers another number of brokers.
+        """
         self.state.mkdir(mode=0o711, parents=True, exist_ok=True)
         self.secrets.make_engines()
         if self.encrypted or self.tls:
             self.certificates.make()
-        addresses.choose(self.state, self.running, first)
+        addresses.choose(self.state, self.running, first, self.brokers)
         with ThreadPoolExecutor(2) as pool:
             for server in [pool.submit(self.postgres.start), pool.submit(self.kafka.start, progress)]:
                 server.result()
         return self.engines
 
     def stop(self) -> list[str]:
-        """Stop both; the names of those that had to be killed."""
+        """Stop all; the names of those that had to be killed."""
         if not self.secrets.folder.exists():
             return []
         with ThreadPoolExecutor(2) as pool:
-            stopped = {"kafka": pool.submit(self.kafka.stop), "postgres": pool.submit(self.postgres.stop)}
-            return [name for name, orderly in stopped.items() if not orderly.result()]
+            database, brokers = pool.submit(self.postgres.stop), pool.submit(self.kafka.stop)
+            return brokers.result() + ([] if database.result() else ["postgres"])

@@ -66,6 +66,15 @@ class Process:
             child.poll()
         return pid if started_at(pid) == record["started"] else None
 
+    @property
+    def exit_code(self) -> int | None:
+        """How a child that this very process started ended, negative for a signal; None while it runs, or for anybody else's."""
+        try:
+            child = _CHILDREN.get(json.loads(self.path.read_text(encoding="ascii"))["pid"])
+        except (OSError, ValueError):
+            return None
+        return child.poll() if child is not None else None
+
     def start(self, command: Command) -> int:
         """Start it in its own session, output appended to its log. Returns the process id."""
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

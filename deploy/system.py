@@ -34,7 +34,10 @@ def silent(what: str, done: int, total: int) -> None:
 
 
 class System:
-    """One system. `engines` None: the embedded ones in its own state folder, started and stopped with it."""
+    """One system. `engines` None: the embedded ones in its own state folder, started and stopped with it.
+
+    `brokers`: how many nodes its own Kafka has; as its folder remembers, else one, unless given.
+    """
 
     def __init__(
         self,
@@ -44,6 +47,7 @@ class System:
         engines: Engines | None = None,
         first_week: str = FIRST_WEEK,
         settings: Mapping[str, str] | None = None,
+        brokers: int | None = None,
         encrypted: bool = False,
     ) -> None:
         self.state = state.resolve()
@@ -51,7 +55,7 @@ class System:
         self.municipalities = tuple(municipalities or (each.code for each in MUNICIPALITIES))
         self.first_week = first_week
         self.extra = dict(settings or {})
-        self.embedded = EmbeddedEngines(self.state, encrypted)
+        self.embedded = EmbeddedEngines(self.state, brokers, encrypted=encrypted)
         self._given = engines
         self._guarded = False
         self.secrets = Secrets(self.state / "secrets")
@@ -187,7 +191,7 @@ class System:
         return self.embedded.running(name) or (self._given is not None and name != "services")
 
     def running(self, name: str) -> bool:
-        """Whether a service, `kafka` or `postgres` of this system runs as our process."""
+        """Whether a service or a server (`embedded.names`) of this system runs as our process."""
         return self.services.process(name).pid is not None
 
     def stop_services(self, names: Sequence[str] = SERVICES) -> list[str]:

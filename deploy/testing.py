@@ -60,13 +60,14 @@ def start(choice: Choice) -> Running:
     if choice.kind == "containers":
         pair = containers.Pair()
         return Running(choice, replace(pair.start(), passing=True), pair.stop, pair.logs)
-    return _embedded(choice)
+    return embedded(choice)
 
 
-def _embedded(choice: Choice) -> Running:
+def embedded(choice: Choice, brokers: int = 1, advertised_port: int | None = None) -> Running:
+    """Embedded servers of their own, in a folder that goes with them."""
     folder = Path(tempfile.mkdtemp(prefix="socialsog-test-"))
     folder.chmod(0o711)  # PostgreSQL runs as another user where we are root, and must pass through
-    servers = EmbeddedEngines(folder)
+    servers = EmbeddedEngines(folder, brokers, advertised_port)
     guardian.watch(folder, remove=True)
 
     def stop() -> None:

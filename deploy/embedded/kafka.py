@@ -13,7 +13,6 @@ from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaError
 
 from deploy.addresses import HOST, is_free
-from deploy.certificates import Certificates
 from deploy.embedded.java import Progress, class_path, java
 from deploy.embedded.kafka_settings import Node, log_configuration, server_properties
 from deploy.pids import Command, Process
@@ -35,50 +34,53 @@ class KafkaFailed(Exception):
 
 
 class KafkaServer:
-    """Kafka of one state folder: settings and data in `$STATE/kafka`, log in `$STATE/logs/kafka.log`."""
+    """One node of a state folder, named `kafka`: settings and data in `$STATE/kafka`, log in `$STATE/logs/kafka.log`."""
 
-    def __init__(
-        self,
-        state: Path,
-        client_port: int,
-        controller_port: int,
-        admin: str,
-        controller: str,
-        tls: Certificates | None = None,
-    ) -> None:
-        self.folder = state / "kafka"
+    def __init__(self, state: Path, node: Node, name: str = "kafka") -> None:
+        self.name = name
+        self.folder = node.data.parent
         self.formatted = self.folder / "formatted"
         self.logs = state / "logs"
-        self.node = Node(client_port, controller_port, self.folder / "data", admin, controller, tls)
-        self.process = Process(state / "pids", "kafka")
+        self.node = node
+        self.process = Process(state / "pids", name)
 
     @property
     def bootstrap(self) -> str:
         """Address for clients."""
         return f"{HOST}:{self.node.client_port}"
 
-    def start(self, progress: Progress = lambda what, done, total: None) -> None:
-        """Start unless it runs, and wait until it serves. Raises KafkaFailed."""
-        if self.process.pid is None:
-            self._launch(class_path(progress))
-        try:
-            wait_until(self._serves_or_died, READY_SECONDS, "Kafka ready")
-        except DeadlinePassed as late:
-            raise KafkaFailed(f"{late}; read {self.logs / 'kafka.log'}") from None
+    @property
+    def log(self) -> Path:
+        """What it writes of its own doings."""
+        return self.logs / f"{self.name}.log"
 
-    def _launch(self, jars: str) -> None:
+    @property
+    def cluster_id(self) -> str | None:
+        """Id of the cluster that its data folder belongs to; None before it is formatted."""
+        marks = self.node.data / "meta.properties"
+        lines = marks.read_text(encoding="ascii").splitlines() if self.formatted.exists() else []
+        return next((line.partition("=")[2] for line in lines if line.startswith("cluster.id=")), None)
+
+    def start(self, progress: Progress = lambda what, done, total: None, cluster_id: str | None = None) -> None:
+        """Start unless it runs, and wait until it serves. Raises KafkaFailed. `cluster_id`: for its first start."""
+        if self.process.pid is None:
+            self._launch(class_path(progress), cluster_id or new_cluster_id())
+        try:
+            wait_until(self._serves_or_died, READY_SECONDS, f"{self.name} ready")
+        except DeadlinePassed as late:
+            raise KafkaFailed(f"{late}; read {self.log}") from None
+
+    def _launch(self, jars: str, cluster_id: str) -> None:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.logs.mkdir(mode=0o700, parents=True, exist_ok=True)
         private_file(self.folder / "server.properties", server_properties(self.node))
-        if self.node.tls is not None:
-            self.node.tls.keystore("kafka")
-        private_file(self.folder / "log4j2.xml", log_configuration(self.logs / "kafka.log"))
+        private_file(self.folder / "log4j2.xml", log_configuration(self.log))
         if not self.formatted.exists():
-            self._format(jars)
+            self._format(jars, cluster_id)
         self.process.start(
             Command(
                 [*self._java(jars, HEAP_MB), "kafka.Kafka", str(self.folder / "server.properties")],
-                log=self.logs / "kafka-console.log",
+                log=self.logs / f"{self.name}-console.log",
                 folder=self.folder,
             )
         )
@@ -90,7 +92,7 @@ class KafkaServer:
             jars,
         ]
 
-    def _format(self, jars: str) -> None:
+    def _format(self, jars: str, cluster_id: str) -> None:
         """Make the data folder with the first user, `admin`. Arguments go by file: a command line is visible to everybody."""
         shutil.rmtree(self.node.data, ignore_errors=True)
         arguments = self.folder / "format.arguments"
@@ -100,7 +102,7 @@ class KafkaServer:
                 [
                     "format",
                     "--cluster-id",
-                    _cluster_id(),
+                    cluster_id,
                     "--config",
                     str(self.folder / "server.properties"),
                     "--add-scram",
@@ -112,20 +114,21 @@ class KafkaServer:
         done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=self.folder)
         arguments.unlink()
         if done.returncode:
-            private_file(self.logs / "kafka-format.log", done.stdout + done.stderr)
-            raise KafkaFailed(f"Kafka's data folder cannot be formatted; read {self.logs / 'kafka-format.log'}")
+            said = self.logs / f"{self.name}-format.log"
+            private_file(said, done.stdout + done.stderr)
+            raise KafkaFailed(f"Kafka's data folder cannot be formatted; read {said}")
         self.formatted.touch()
 
     def _serves_or_died(self) -> bool:
         if self.process.pid is None:
-            raise KafkaFailed(f"Kafka ended while starting; read {self.logs / 'kafka.log'} and kafka-console.log beside it")
+            raise KafkaFailed(f"{self.name} ended while starting; read {self.log} and {self.name}-console.log beside it")
         return self.serves()
 
     def serves(self) -> bool:
         """Whether a fresh client can log in and sees a broker that is not fenced."""
-        return not is_free(self.node.client_port) and serves(
-            self.bootstrap, "admin", self.node.admin_password, self.node.authority
-        )
+        if is_free(self.node.client_port):
+            return False
+        return serves(self.bootstrap, "admin", self.node.admin_password, self.node.authority, self.node.number)
 
     def stop(self) -> bool:
         """Orderly stop; True unless it had to be killed."""
@@ -136,15 +139,15 @@ class KafkaServer:
         self.process.kill()
 
 
-def _cluster_id() -> str:
+def new_cluster_id() -> str:
     """A random id in Kafka's form: 16 bytes in URL-safe base64. One that begins with a dash would be read as an option."""
     while (text := urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")).startswith("-"):
         pass
     return text
 
 
-def serves(bootstrap: str, user: str, password: str, authority: Path | None = None) -> bool:
-    """Whether a Kafka cluster answers a fresh client of this user, with at least one live broker."""
+def serves(bootstrap: str, user: str, password: str, authority: Path | None = None, number: int | None = None) -> bool:
+    """Whether a Kafka cluster answers a fresh client of this user, and this broker (any unless given) lives: is not fenced."""
     try:
         client = KafkaAdminClient(
             bootstrap_servers=bootstrap,
@@ -158,7 +161,8 @@ def serves(bootstrap: str, user: str, password: str, authority: Path | None = No
     except (KafkaError, OSError):
         return False
     try:
-        return bool(client.describe_cluster()["brokers"])
+        brokers = client.describe_cluster()["brokers"]
+        return any(number in (None, each["broker_id"]) and not each.get("is_fenced") for each in brokers)
     except (KafkaError, OSError):
         return False
     finally:

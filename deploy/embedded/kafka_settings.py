@@ -55,6 +55,18 @@ SETTINGS: dict[str, object] = {
     "num.recovery.threads.per.data.dir": 2,
 }
 
+CLUSTER: dict[str, object] = {
+    # Three copies, of which two must have a message before it is acknowledged: one broker may die without loss or pause.
+    "default.replication.factor": 3,
+    "min.insync.replicas": 2,
+    "offsets.topic.replication.factor": 3,
+    "transaction.state.log.replication.factor": 3,
+    "transaction.state.log.min.isr": 2,
+    "share.coordinator.state.topic.replication.factor": 3,
+    "share.coordinator.state.topic.min.isr": 2,
+}
+"""What is different where a broker has others beside it."""
+
 LOGGERS = {
     # One line per partition and state: 300 at each start, of no use on one node.
     "state.change.logger": "WARN",
@@ -77,14 +89,27 @@ LOGGERS = {
 
 @dataclass(frozen=True)
 class Node:
-    """One node: ports on 127.0.0.1, its data folder and its two passwords. `tls`: the folder's certificates, when encrypted."""
+    """One node: ports on 127.0.0.1, its data folder and its two passwords; its number among the controllers of a cluster.
+
+    `advertised_port`: what clients are told to connect to, where something passes that on to `client_port` (tests' proxy).
+    `tls`: its certificates, when connections are encrypted.
+    """
 
     client_port: int
     controller_port: int
     data: Path
     admin_password: str = field(repr=False)
     controller_password: str = field(repr=False)
+    number: int = 1
+    controllers: tuple[int, ...] = ()
+    advertised_port: int | None = None
     tls: Certificates | None = None
+
+    @property
+    def voters(self) -> str:
+        """The quorum: every controller with its number; this node alone unless others are named."""
+        ports = self.controllers or (self.controller_port,)
+        return ",".join(f"{number}@{HOST}:{port}" for number, port in enumerate(ports, 1))
 
     @property
     def authority(self) -> Path | None:
@@ -99,10 +124,12 @@ def _login(module: str, user: str, password: str, users: str = "") -> str:
 def server_properties(node: Node) -> str:
     """`server.properties`. Holds passwords: write it for the owner only."""
     own = node.controller_password
-    values = SETTINGS | {
-        "controller.quorum.voters": f"1@{HOST}:{node.controller_port}",
+    alone = len(node.controllers) < 2
+    values = (SETTINGS if alone else SETTINGS | CLUSTER) | {
+        "node.id": node.number,
+        "controller.quorum.voters": node.voters,
         "listeners": f"CLIENT://{HOST}:{node.client_port},CONTROLLER://{HOST}:{node.controller_port}",
-        "advertised.listeners": f"CLIENT://{HOST}:{node.client_port}",
+        "advertised.listeners": f"CLIENT://{HOST}:{node.advertised_port or node.client_port}",
         "log.dirs": node.data,
         "listener.name.client.scram-sha-512.sasl.jaas.config": _login("scram.ScramLoginModule", "admin", node.admin_password),
         "listener.name.controller.plain.sasl.jaas.config": _login(

@@ -81,10 +81,15 @@ def rights(topics: Iterable[Topic], principals: Iterable[str], named: Callable[[
 
 
 def topic_options(topic: Topic, replicas: int) -> dict[str, Any]:
-    """What to create a topic with. A compacted topic keeps the newest state of each key for ever."""
+    """What to create a topic with. A compacted topic keeps the newest state of each key for ever.
+
+    Of three copies two must have a message before it is acknowledged, so that one broker's death loses and stops nothing.
+    """
     configs = {"cleanup.policy": "compact"} if topic.compacted else {"cleanup.policy": "delete"}
     if not topic.compacted or topic.retention_ms != FOREVER:
         configs["retention.ms"] = str(topic.retention_ms)
+    if replicas == MOST_REPLICAS:
+        configs["min.insync.replicas"] = str(MOST_REPLICAS - 1)
     return {"num_partitions": topic.partitions, "replication_factor": replicas, "configs": configs}
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from services.audit.domain import START, NotSealable, Sealed, canonical, contiguous, link
+from services.runtime import points
 from services.runtime.errors import Poison
 from services.runtime.transaction import Transaction
 
@@ -60,6 +61,7 @@ def append(transaction: Transaction, source: str, entries: Mapping[int, Sealed])
     while taken := _take(transaction, source, last):
         head.write(source, taken)
         last += len(taken)
+    points.reach("appending")
     if last > appended:
         head.save()
         transaction.execute(_MOVE_SOURCE, {"source": source, "appended": last})

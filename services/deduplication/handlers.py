@@ -181,7 +181,8 @@ def _about_cases(transaction: Transaction, action: str, changes: Sequence[tuple[
             raise Poison(str(error)) from None
     after = {person: tuple(found[case.case_id] for case in family) for person, family in locked.items()}
     _settle(transaction, locked, after)
-    _audit(transaction, "alteration", action, after)
+    if altered := {person: family for person, family in after.items() if family != locked[person]}:
+        _audit(transaction, "alteration", action, altered)  # a repetition alters nothing
 
 
 def _revisit(transaction: Transaction, action: str, persons: Iterable[UUID], verb: Verb = "alteration") -> None:

@@ -13,6 +13,7 @@ from services.delivery import store
 from services.delivery.domain.sending import NewestDraft
 from services.delivery.domain.states import answer
 from services.delivery.store import Row
+from services.runtime import points
 from services.runtime.errors import Poison
 from services.runtime.events import Event
 from services.runtime.transaction import Transaction
@@ -91,6 +92,7 @@ def take_receipt(transaction: Transaction, receipt: Receipt) -> None:
         row.delivery = changed
         store.update(transaction, row)
         publish(transaction, row)
+    points.reach("receipt")
 
 
 def publish(transaction: Transaction, row: Row) -> None:

@@ -15,6 +15,7 @@ from services.notification.domain.draft import Draft, districts
 from services.notification.domain.letter import Material, Told, compose, to_name
 from services.notification.handlers import Order
 from services.notification.rendering import bundle, digest
+from services.runtime import points
 from services.runtime.database import Store
 from services.runtime.errors import Poison
 from services.runtime.transaction import Transaction
@@ -40,6 +41,7 @@ class Composer:
         if not draft.included:
             raise Poison("nothing_to_tell")
         asked = to_name(draft.asked, told)
+        points.reach("composing")
         answer = self._unmask(UnmaskRequest(draft.case_id, "compose_notification", draft.child, asked))
         content = bundle(compose(material(draft, told, now, answer, asked)))
         return partial(self._present, draft, content, answer, asked)

@@ -5,16 +5,17 @@ set aside. A message that kills the process is set aside after three starts, bec
 """
 
 import logging
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from threading import Event as Signal
 from typing import Any
 
-from kafka import KafkaConsumer, TopicPartition
+from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition
 from kafka.consumer.fetcher import ConsumerRecord
 
 from events.topics import Topic
-from services.runtime import broker, offsets
+from services.runtime import broker, offsets, points
 from services.runtime.database import Store
 from services.runtime.dead_letters import bury_message
 from services.runtime.errors import Poison, Transient, describe, is_transient, where
@@ -43,6 +44,24 @@ class Subscription:
     decoder: Decoder
 
 
+class Revoked(ConsumerRebalanceListener):  # type: ignore[misc]
+    """Partitions taken away since they were last looked at. One that comes back meanwhile has forgotten its position."""
+
+    def __init__(self) -> None:
+        self._partitions: deque[TopicPartition] = deque()
+
+    def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        """Called in the client's own thread."""
+        self._partitions.extend(revoked)
+
+    def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        """Nothing: the loop seeks before it believes what it polled."""
+
+    def drain(self) -> set[TopicPartition]:
+        """Each once."""
+        return {self._partitions.popleft() for _ in range(len(self._partitions))}
+
+
 class Consumer:
     """Consumes all subscriptions of one service in one thread. `run` returns when `stop` is set."""
 
@@ -52,6 +71,7 @@ class Consumer:
         self.subscriptions = {settings.kafka_name(each.topic.name): each for each in subscriptions}
         self.broker = broker.Broker(settings)
         self.ready = Signal()
+        self._revoked = Revoked()
         self._places: dict[TopicPartition, offsets.Place] = {}
         self._careful: dict[TopicPartition, int] = {}
         self._survived: set[TopicPartition] = set()
@@ -75,7 +95,7 @@ class Consumer:
         client = broker.consumer(self.settings)
         try:
             self._learn_topics(client)
-            client.subscribe(list(self.subscriptions))
+            client.subscribe(list(self.subscriptions), listener=self._revoked)
             watchdog = Watchdog(self.settings, self.store, self.broker, (each.topic for each in self.subscriptions.values()))
             while not stop.is_set():
                 polled = client.poll(timeout_ms=POLL_MS)
@@ -97,8 +117,8 @@ class Consumer:
     def _position(self, client: KafkaConsumer) -> set[TopicPartition]:
         """Seek newly assigned partitions to our own offsets, forget those taken away; which were new (drop what they gave)."""
         assigned: set[TopicPartition] = client.assignment()
-        for gone in self._places.keys() - assigned:
-            del self._places[gone]
+        for gone in self._revoked.drain() | (self._places.keys() - assigned):
+            self._places.pop(gone, None)
         new = assigned - self._places.keys()
         for partition in new:
             with self.store.transaction() as transaction:
@@ -109,7 +129,7 @@ class Consumer:
             self._survived.add(partition)
             if place.attempts:
                 self._careful[partition] = place.next_offset + broker.POLL_RECORDS
-            client.seek(partition, place.next_offset)
+            broker.seek(client, partition, place.next_offset, place.epoch)
         return new
 
     def _topic(self, partition: TopicPartition) -> Topic:
@@ -126,6 +146,28 @@ class Consumer:
             self._batch(self.subscriptions[partition.topic], place, batch)
 
     def _batch(self, subscription: Subscription, place: offsets.Place, batch: list[ConsumerRecord]) -> None:
+        """Handle a batch; when that fails, each message alone, so that only what fails twice is set aside."""
+        try:
+            self._attempt(subscription, place, batch)
+        except Exception as error:
+            if is_transient(error):
+                raise
+            log.warning(
+                "batch_failed", extra={"topic": place.topic, "error": describe(error), "place": where(error), "size": len(batch)}
+            )
+            for message in batch:
+                self._alone(subscription, place, message)
+
+    def _alone(self, subscription: Subscription, place: offsets.Place, message: ConsumerRecord) -> None:
+        try:
+            self._attempt(subscription, place, [message])
+        except Exception as error:
+            if is_transient(error):
+                raise
+            reason = describe(error)
+            self._commit(place, [message], lambda transaction: bury_message(transaction, place.topic, message, reason, 2))
+
+    def _attempt(self, subscription: Subscription, place: offsets.Place, batch: list[ConsumerRecord]) -> None:
         with self.store.transaction() as transaction:
             offsets.count_attempt(transaction, place)
         starts, place.attempts = place.attempts + 1, 0
@@ -133,38 +175,24 @@ class Consumer:
             self._commit(
                 place, batch, lambda transaction: bury_message(transaction, place.topic, batch[0], "killed_process", starts)
             )
-            return
-        try:
+        else:
             self._commit(place, batch, lambda transaction: self._handle(transaction, subscription, place, batch))
-        except Exception as error:
-            if is_transient(error):
-                raise
-            log.warning(
-                "batch_failed", extra={"topic": place.topic, "error": describe(error), "place": where(error), "size": len(batch)}
-            )
-            self._one_by_one(subscription, place, batch, error)
 
     def _commit(self, place: offsets.Place, batch: list[ConsumerRecord], effects: Callable[[Transaction], None]) -> None:
-        following = batch[-1].offset + 1
+        following, epoch = batch[-1].offset + 1, batch[-1].leader_epoch
         with self.store.transaction() as transaction:
             effects(transaction)
-            offsets.move(transaction, place, following)
-        place.next_offset = following
-
-    def _one_by_one(
-        self, subscription: Subscription, place: offsets.Place, batch: list[ConsumerRecord], error: Exception
-    ) -> None:
-        if len(batch) > 1:
-            for message in batch:
-                self._batch(subscription, place, [message])
-            return
-        self._commit(place, batch, lambda transaction: bury_message(transaction, place.topic, batch[0], describe(error), 1))
+            offsets.move(transaction, place, following, epoch)
+            points.reach("before_commit")
+        points.reach("after_commit")
+        place.next_offset, place.epoch = following, epoch
 
     def _handle(
         self, transaction: Transaction, subscription: Subscription, place: offsets.Place, batch: list[ConsumerRecord]
     ) -> None:
         events = []
         for message in batch:
+            points.read(message.value)
             try:
                 events.append(subscription.decoder.decode(message.value, message.key))
             except (Poison, ValueError) as error:  # msgspec's errors are ValueErrors
@@ -179,6 +207,7 @@ def apply(transaction: Transaction, subscription: Subscription, partition: int, 
         return
     topic = subscription.topic
     fresh = newer(transaction, topic, events) if subscription.versioned else list(events)
+    points.reach("in_batch")
     if fresh:
         subscription.handler(transaction, fresh)
     offsets.see(transaction, topic.name, partition, (event.position for event in events), stale=len(events) - len(fresh))

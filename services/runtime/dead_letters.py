@@ -34,7 +34,7 @@ class _Position(msgspec.Struct):
 _INSERT = """
     INSERT INTO dead_letter (origin, topic, partition, kafka_offset, position, key, payload, reason, attempts, created_at)
     VALUES (:origin, :topic, :partition, :offset, :position, :key, :payload, :reason, :attempts, :now)
-    ON CONFLICT (topic, partition, position) DO NOTHING
+    ON CONFLICT DO NOTHING
 """
 
 

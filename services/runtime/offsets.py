@@ -1,6 +1,8 @@
 """Own offsets: the place of a consumer in each partition is a row in its own schema, moved in the transaction of the effects.
 
 So effect and position can never disagree. The move is conditional; no row moved means that another copy owns the partition.
+Beside the place stands the leader epoch of the last message handled: by it the broker tells whether its log still is the one
+that was read, or has lost its tail and grown again past this place with other messages.
 """
 
 from collections.abc import Iterable
@@ -12,22 +14,27 @@ from services.runtime.transaction import Transaction
 
 @dataclass
 class Place:
-    """Where a consumer stands in one partition: next offset to handle and how often a start at it has been tried."""
+    """Where a consumer stands in one partition: next offset to handle and how often a start at it has been tried.
+
+    `epoch`: the leader's under which the message before it was written; -1 before the first.
+    """
 
     cluster: str
     topic: str
     partition: int
     next_offset: int
     attempts: int
+    epoch: int = -1
 
 
 _LOAD = """
     INSERT INTO offsets AS o (cluster, topic, partition, next_offset) VALUES (:cluster, :topic, :partition, 0)
-    ON CONFLICT (cluster, topic, partition) DO UPDATE SET next_offset = o.next_offset RETURNING next_offset, attempts
+    ON CONFLICT (cluster, topic, partition) DO UPDATE SET next_offset = o.next_offset
+    RETURNING next_offset, attempts, leader_epoch
 """
 _KEY = "cluster = :cluster AND topic = :topic AND partition = :partition AND next_offset = :expected"
 _ATTEMPT = f"UPDATE offsets SET attempts = attempts + 1 WHERE {_KEY}"
-_MOVE = f"UPDATE offsets SET next_offset = :next, attempts = 0 WHERE {_KEY}"
+_MOVE = f"UPDATE offsets SET next_offset = :next, leader_epoch = :epoch, attempts = 0 WHERE {_KEY}"
 _SEE = """
     INSERT INTO received AS r (topic, partition, seen, stale) VALUES (:topic, :partition, CAST(:seen AS int8multirange), :stale)
     ON CONFLICT (topic, partition) DO UPDATE SET seen = r.seen + excluded.seen, stale = r.stale + excluded.stale
@@ -37,7 +44,7 @@ _SEE = """
 def load(transaction: Transaction, cluster: str, topic: str, partition: int) -> Place:
     """Where this consumer stands; the beginning for a cluster it has never met."""
     row = transaction.execute(_LOAD, {"cluster": cluster, "topic": topic, "partition": partition}).one()
-    return Place(cluster, topic, partition, row.next_offset, row.attempts)
+    return Place(cluster, topic, partition, row.next_offset, row.attempts, row.leader_epoch)
 
 
 def count_attempt(transaction: Transaction, place: Place) -> None:
@@ -51,9 +58,9 @@ def forgive(transaction: Transaction, place: Place) -> None:
     _conditional(transaction, "UPDATE offsets SET attempts = 0 WHERE " + _KEY, place, {})
 
 
-def move(transaction: Transaction, place: Place, next_offset: int) -> None:
-    """Move on, in the transaction of the effects. Raises Transient when another copy has moved it."""
-    _conditional(transaction, _MOVE, place, {"next": next_offset})
+def move(transaction: Transaction, place: Place, next_offset: int, epoch: int) -> None:
+    """Move on (back in a log that lost its tail), in the transaction of the effects. Raises Transient when another copy did."""
+    _conditional(transaction, _MOVE, place, {"next": next_offset, "epoch": epoch})
 
 
 def _conditional(transaction: Transaction, statement: str, place: Place, values: dict[str, int]) -> None:

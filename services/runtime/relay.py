@@ -1,8 +1,8 @@
 """The relay: publishes the outbox in order, once per service, and notices when the broker's log lost what it had.
 
-For each published batch it keeps the last offset that the broker acknowledged. An end offset at or below it, or another
-cluster id, means that the log lost its tail: the cursor goes back and everything from there is published again, which
-versions make harmless. `municipality.*` is never repeated blindly; delivery is told instead (`on_lost`).
+For each published batch it keeps the last offset that the broker acknowledged. An end offset at or below it, a new batch that
+gets such an offset, or another cluster id means that the log lost its tail: the cursor goes back and everything from there is
+published again, which versions make harmless. `municipality.*` is never repeated blindly; delivery is told instead (`on_lost`).
 """
 
 import logging
@@ -15,7 +15,7 @@ from sqlalchemy import Row
 
 from events import topics
 from events.topics import Topic
-from services.runtime import broker
+from services.runtime import broker, points
 from services.runtime.database import Store
 from services.runtime.errors import describe, is_transient
 from services.runtime.lease import Lease
@@ -56,6 +56,7 @@ _REWIND_CLUSTER = """
         SELECT FROM publication p WHERE p.cluster = :cluster AND p.topic = o.topic AND p.partition = o.partition)
 """
 _FORGET_CLUSTERS = "DELETE FROM publication WHERE cluster <> :cluster"
+_OTHER_CLUSTERS = "SELECT EXISTS (SELECT FROM publication WHERE cluster <> :cluster)"
 
 
 class Relay:
@@ -70,6 +71,7 @@ class Relay:
         self.lease = Lease(store, "relay")
         self.wake = Signal()
         self.cluster = ""
+        self._acknowledged: dict[tuple[str, int], int] = {}
         self._producer: KafkaProducer | None = None
         self._checked = 0.0
         store.on_commit.append(self.wake.set)
@@ -106,13 +108,13 @@ class Relay:
         """Compare what the broker has with what it acknowledged, and go back where it has lost something."""
         cluster = self.broker.cluster_id()
         with self.store.transaction() as transaction:
-            known = transaction.execute("SELECT EXISTS (SELECT FROM publication)").scalar_one()
+            moved = transaction.execute(_OTHER_CLUSTERS, {"cluster": cluster}).scalar_one()
             acknowledged = {(row.topic, row.partition): row.last for row in transaction.execute(_ENDS, {"cluster": cluster})}
         ends = self._ends(acknowledged)
         lost = {place: ends[place] for place, last in acknowledged.items() if ends[place] <= last}
-        if known and cluster != self.cluster or lost:
+        if moved or lost:
             self._rewind(cluster, lost)
-        self.cluster, self._checked = cluster, time.monotonic()
+        self.cluster, self._acknowledged, self._checked = cluster, acknowledged, time.monotonic()
 
     def _ends(self, places: Iterable[tuple[str, int]]) -> dict[tuple[str, int], int]:
         """The ends of these logs, in one question."""
@@ -120,6 +122,8 @@ class Relay:
         return {asked[place]: end for place, end in self.broker.end_offsets(asked).items()}
 
     def _rewind(self, cluster: str, lost: Mapping[tuple[str, int], int]) -> None:
+        if self.on_lost:
+            self.on_lost()  # before the loss is forgotten: who dies in between tells it once more, which does no harm
         repeatable = [name for name, topic in self.topics.items() if topic.republish]
         with self.store.transaction() as transaction:
             self.lease.confirm(transaction)
@@ -127,28 +131,35 @@ class Relay:
                 place = {"cluster": cluster, "topic": topic, "partition": number}
                 transaction.execute(_REWIND_TAIL, {**place, "end": end, "republish": topic in repeatable})
             moved = transaction.execute(_REWIND_CLUSTER, {"topics": repeatable, "cluster": cluster}).rowcount
-            forgotten = transaction.execute(_FORGET_CLUSTERS, {"cluster": cluster}).rowcount
-        if lost or forgotten:
-            log.warning("log_lost", extra={"partitions": len(lost), "rewound": moved, "cluster": cluster})
-            if self.on_lost:
-                self.on_lost()
+            transaction.execute(_FORGET_CLUSTERS, {"cluster": cluster})
+        log.warning("log_lost", extra={"partitions": len(lost), "rewound": moved, "cluster": cluster})
 
     def _publish(self, topic: str, number: int, published: int) -> None:
         values = {"topic": topic, "partition": number, "published": published, "limit": BATCH}
         with self.store.transaction() as transaction:
             rows = transaction.execute(_BATCH, values).all()
-        offset = self._send(self.topics[topic], number, rows)
+        first, last = self._send(self.topics[topic], number, rows)
+        points.reach("sent")
+        if first <= self._acknowledged.get((topic, number), -1):
+            self._rewind(self.cluster, {(topic, number): first})
+            self._checked = 0.0
+            if self.topics[topic].republish:
+                return
         with self.store.transaction() as transaction:
             self.lease.confirm(transaction)
-            transaction.execute(_ACKNOWLEDGED, {**values, "last": rows[-1].position, "offset": offset, "cluster": self.cluster})
+            transaction.execute(_ACKNOWLEDGED, {**values, "last": rows[-1].position, "offset": last, "cluster": self.cluster})
+        self._acknowledged[topic, number] = last
 
-    def _send(self, topic: Topic, number: int, rows: Sequence["Row[tuple[int, str, bytes]]"]) -> int:
+    def _send(self, topic: Topic, number: int, rows: Sequence["Row[tuple[int, str, bytes]]"]) -> tuple[int, int]:
+        """Send these rows; the first and the last offset that they got."""
         if self._producer is None:
             self._producer = broker.producer(self.settings)
         name = self.settings.kafka_name(topic.name)
         futures = [self._producer.send(name, row.payload, row.key.encode(), partition=number) for row in rows]
+        points.reach("sending")
         self._producer.flush(timeout=30)
-        return max(int(future.get(timeout=30).offset) for future in futures)
+        offsets = [int(future.get(timeout=30).offset) for future in futures]
+        return min(offsets), max(offsets)
 
     def _reset(self) -> None:
         self._checked = 0.0

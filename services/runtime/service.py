@@ -20,7 +20,7 @@ from litestar.params import FromPath
 from litestar.types import ControllerRouterHandler
 
 from events.topics import Topic
-from services.runtime import broker
+from services.runtime import broker, points
 from services.runtime import log as logs
 from services.runtime.clock import Clock
 from services.runtime.clock import build as build_clock
@@ -99,7 +99,7 @@ class Service:
         writes = written_by(self.settings.service, self.settings.municipalities)
         cluster = broker.Broker(self.settings)
         broker.wait_for_broker(cluster)
-        cluster.check_rights([each.topic for each in self._subscriptions], writes)
+        broker.wait_for_rights(cluster, [each.topic for each in self._subscriptions], writes)
         cluster.close()
         threads = [Thread(target=self._guarded, args=(part,), name=name) for name, part in self._parts(writes)]
         for thread in threads:
@@ -169,7 +169,9 @@ def main(name: str, build: Callable[[Settings], Service]) -> None:
     """Entry point of a service process."""
     logs.configure(name)
     try:
-        code = build(load(name)).run()
+        settings = load(name)
+        points.watch(name, settings.environment)
+        code = build(settings).run()
     except Fatal as error:
         log.critical("fatal", extra={"error": describe(error)})
         code = EXIT_FATAL

@@ -18,6 +18,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.dialects.postgresql import INT8MULTIRANGE, UUID
 
@@ -58,6 +59,7 @@ def add_runtime_tables(metadata: MetaData) -> None:
         Column("topic", Text, primary_key=True),
         Column("partition", SmallInteger, primary_key=True),
         Column("next_offset", BigInteger, nullable=False),
+        Column("leader_epoch", Integer, nullable=False, server_default="-1"),
         Column("attempts", Integer, nullable=False, server_default="0"),
     )
     Table(
@@ -90,7 +92,8 @@ def add_runtime_tables(metadata: MetaData) -> None:
         Column("attempts", Integer, nullable=False),
         Column("created_at", DateTime(timezone=True), nullable=False),
         Column("redriven_at", DateTime(timezone=True)),
-        UniqueConstraint("topic", "partition", "position"),
+        # What comes again is the same dead letter; its position cannot say so, for a broken message may have none.
+        Index("dead_letter_once", "topic", "partition", text("sha256(payload)"), unique=True),
     )
     Table(
         "lease",
@@ -131,9 +134,15 @@ HANDOVER = """
     UNION ALL SELECT NULL, 'published:' || topic, sum(published)::bigint FROM outbox_position GROUP BY topic
     UNION ALL SELECT NULL, 'in:' || topic,
         sum((SELECT coalesce(sum(upper(r) - lower(r)), 0) FROM unnest(seen) AS r))::bigint FROM received GROUP BY topic
-    UNION ALL SELECT NULL, 'dead:' || coalesce(topic, origin), count(*)::bigint
+    UNION ALL SELECT NULL, 'dead:' || d.topic, count(DISTINCT (d.partition, d.position))::bigint
+        FROM dead_letter d LEFT JOIN received r ON r.topic = d.topic AND r.partition = d.partition
+        WHERE d.redriven_at IS NULL AND d.position > 0 AND NOT coalesce(r.seen @> d.position, false) GROUP BY d.topic
+    UNION ALL SELECT NULL, 'set_aside:' || coalesce(topic, origin), count(*)::bigint
         FROM dead_letter WHERE redriven_at IS NULL GROUP BY 1, 2
     UNION ALL SELECT NULL, 'work:' || kind, count(*)::bigint FROM work GROUP BY kind
+"""
+"""What left and what arrived. `dead` counts facts that were set aside instead of handled; `set_aside` all that waits for an
+operator, also what no outbox ever held (a foreign or broken message) and what came again after it had been handled.
 """
 
 

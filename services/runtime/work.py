@@ -7,9 +7,12 @@ does a row whose worker died three times. Lanes (municipalities) take turns, so 
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from threading import Event as Signal
+from threading import Thread
 
+from services.runtime import points
 from services.runtime.database import Store
 from services.runtime.dead_letters import bury_work
 from services.runtime.errors import describe, is_transient, where
@@ -18,8 +21,10 @@ from services.runtime.transaction import Transaction
 log = logging.getLogger(__name__)
 
 Effects = Callable[[Transaction], None]
-CLAIM_SECONDS = 120
-"""How long a claim lasts before the worker counts as dead."""
+CLAIM_SECONDS = 15
+"""How long a claim lasts that is not renewed: then its worker counts as dead, and another begins anew."""
+RENEW_SECONDS = 4.0
+"""How often a worker that is at work renews its claim: three times within its life."""
 MAX_CRASHES = 3
 """Workers that one row may take down before it is set aside."""
 FIRST_PAUSE_SECONDS = 0.25
@@ -43,6 +48,10 @@ _CLAIM = """
     RETURNING work.id, kind, key, payload, revision, attempts, crashes
 """
 _DONE = "DELETE FROM work WHERE id = :id AND revision = :revision AND attempts = :attempts"
+_RENEW = """
+    UPDATE work SET next_attempt_at = clock_timestamp() + make_interval(secs => :claim)
+    WHERE id = :id AND revision = :revision AND attempts = :attempts AND claimed
+"""
 _LATER = """
     UPDATE work SET claimed = false, last_error = :error, next_attempt_at = clock_timestamp() + make_interval(secs => :pause)
     WHERE id = :id AND revision = :revision AND attempts = :attempts
@@ -82,10 +91,12 @@ class Worker:
         self.store = store
         self.doers = doers
         self.wake = Signal()
+        self._at_work: WorkItem | None = None
         store.on_commit.append(self.wake.set)
 
     def run(self, stop: Signal) -> None:
         """Work until told to stop; database and callees may come and go."""
+        Thread(target=self._renew, args=(stop,), daemon=True, name="claims").start()
         while not stop.is_set():
             try:
                 busy = self.step()
@@ -107,6 +118,8 @@ class Worker:
         if item.crashes >= MAX_CRASHES:
             self._bury(item, "killed_process")
             return True
+        self._at_work = item
+        points.reach("claimed")
         try:
             self._finish(item, self.doers[item.kind](item))
         except Superseded:
@@ -115,7 +128,23 @@ class Worker:
             self._later(item, wish.reason, wish.seconds)
         except Exception as error:
             self._fail(item, error)
+        finally:
+            self._at_work = None
         return True
+
+    def _renew(self, stop: Signal) -> None:
+        """Keep the claim on what is being done, in a thread beside; one that was taken over or done renews nothing."""
+        while not stop.wait(RENEW_SECONDS):
+            if (item := self._at_work) is None:
+                continue
+            values = {"id": item.id, "revision": item.revision, "attempts": item.attempts, "claim": CLAIM_SECONDS}
+            try:
+                with self.store.transaction() as transaction:
+                    transaction.execute(_RENEW, values)
+            except Exception as error:
+                if not is_transient(error):
+                    raise
+                log.warning("claim_not_renewed", extra={"error": describe(error)})
 
     def _claim(self) -> WorkItem | None:
         with self.store.transaction() as transaction:
@@ -126,6 +155,8 @@ class Worker:
         with self.store.transaction() as transaction:
             self._remove(transaction, item)
             effects(transaction)
+            points.reach("work_before_commit")
+        points.reach("work_after_commit")
 
     def _remove(self, transaction: Transaction, item: WorkItem) -> None:
         values = {"id": item.id, "revision": item.revision, "attempts": item.attempts}
@@ -155,7 +186,6 @@ class Worker:
             )
 
     def _bury(self, item: WorkItem, reason: str) -> None:
-        with self.store.transaction() as transaction:
+        with suppress(Superseded), self.store.transaction() as transaction:
+            self._remove(transaction, item)
             bury_work(transaction, item.kind, item.key, item.payload, reason, item.attempts)
-            values = {"id": item.id, "revision": item.revision}
-            transaction.execute("DELETE FROM work WHERE id = :id AND revision = :revision", values)

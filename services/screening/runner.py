@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 import msgspec
 
 from events import weeks
+from services.runtime import points
 from services.runtime.database import Store
 from services.runtime.transaction import Transaction
 from services.screening import ending, queries, readiness
@@ -97,6 +98,7 @@ class Runner:
         assert entry is not None, "the week would wait"
         scope = Scope(uuid4(), week, week == self.plan.first_week, entry, missing)
         found = search(transaction, scope, self.ask)
+        points.reach("screening")
         ending.finish(transaction, scope, found, self.shelf, self.plan.ceiling, actor)
 
     def release(self, week: str, actor: str) -> bool:

@@ -32,6 +32,10 @@ log = logging.getLogger(__name__)
 ON_KAFKA = 4
 """So many municipalities listen on Kafka; each needs connections and a thread of its own."""
 POLL_SECONDS = 0.5
+FOR_EVER = 1 << 31
+"""So many times a message may be offered before it is answered again: it was taken over."""
+UNANSWERED = ("sent", "received")
+"""States of a delivery whose municipality still owes an answer, also where its first one was all that arrived."""
 ALGORITHMS = ["ECDH-ES+A256KW", "RSA-OAEP-256", "A256GCM"]
 
 Answer = Callable[[Notification], Sequence[tuple[str, str | None]]]
@@ -61,7 +65,7 @@ class CaseSystems:
         self.settings = settings
         self.answer = answer
         self.inbox: dict[UUID, tuple[Notification, dict[str, Any]]] = {}
-        self._answered: set[UUID] = set()
+        self._answered: dict[UUID, int] = {}
         self._stop = Signal()
         codes = list(settings.municipalities)
         targets = [(self._listen, (code,)) for code in codes[:on_kafka]] + [(self._poll, (codes[on_kafka:],))]
@@ -69,7 +73,7 @@ class CaseSystems:
 
     def __enter__(self) -> "CaseSystems":
         taken_over = Doors(self.settings).get("operator", "delivery", "/deliveries", state="acknowledged")
-        self._answered = {UUID(row["message_id"]) for row in taken_over}
+        self._answered = {UUID(row["message_id"]): FOR_EVER for row in taken_over}
         for thread in self._threads:
             thread.start()
         return self
@@ -110,7 +114,7 @@ class CaseSystems:
     @staticmethod
     def _expecting(doors: Doors) -> set[str]:
         """Where something lies ready: a hundred systems that each ask twice a second would cost more than all the rest."""
-        rows = doors.get("operator", "delivery", "/deliveries", state="sent")
+        rows = [row for state in UNANSWERED for row in doors.get("operator", "delivery", "/deliveries", state=state)]
         return {row["municipality"] for row in rows}
 
     def _poll_once(self, doors: Doors, code: str, cursor: int) -> int:
@@ -120,7 +124,7 @@ class CaseSystems:
             if notification.message_id not in self._answered:
                 for receipt in self._receipts(notification):
                     doors.post(principal, "delivery", "/v1/receipts", receipt)
-                self._answered.add(notification.message_id)
+                self._answered[notification.message_id] = FOR_EVER
         return int(page["next"])
 
     def _listen(self, code: str) -> None:
@@ -149,15 +153,16 @@ class CaseSystems:
     def _read(self, consumer: KafkaConsumer, producer: KafkaProducer, receipts: Topic) -> None:
         for messages in consumer.poll(timeout_ms=300).values():
             for message in messages:
-                notification = msgspec.json.decode(message.value, type=Envelope[Notification]).data
-                if notification.message_id not in self._answered:
-                    self._answer(producer, receipts, notification, message.offset)
+                envelope = msgspec.json.decode(message.value, type=Envelope[Notification])
+                # Who is offered the same message once more is asked for an answer that got lost.
+                if self._answered.get(envelope.data.message_id, 0) < envelope.aggregateversion:
+                    self._answer(producer, receipts, envelope.data, message.offset)
+                    self._answered[envelope.data.message_id] = envelope.aggregateversion
 
     def _answer(self, producer: KafkaProducer, receipts: Topic, notification: Notification, offset: int) -> None:
         name, key = self.settings.kafka_name(receipts.name), str(notification.message_id).encode()
         for place, receipt in enumerate(self._receipts(notification)):
             producer.send(name, _envelope(receipts, receipt, offset * 10 + place + 1), key).get(timeout=20)
-        self._answered.add(notification.message_id)
 
 
 def _envelope(topic: Topic, receipt: Receipt, position: int) -> bytes:

@@ -44,8 +44,16 @@ class Late(Exception):
 class Drive:
     """One world and one running system."""
 
-    def __init__(self, settings: Settings, world: World, staging: Path, report: Report = lambda what, done: None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        world: World,
+        staging: Path,
+        report: Report = lambda what, done: None,
+        patience_seconds: float = DEADLINE_SECONDS,
+    ) -> None:
         self.settings = settings
+        self.patience_seconds = patience_seconds
         self.world = world
         self.staging = staging
         self.report = report
@@ -55,7 +63,7 @@ class Drive:
 
     def history(self) -> None:
         """Deliver the past: register, institutions, the first extract of every district; and approve the catalogue."""
-        reviewers.approve_catalogue(self.doors)
+        self.act("catalogue approved", lambda: reviewers.approve_catalogue(self.doors))
         self.deliver(self.world.deliverables(0, self.staging))
 
     def week(self, number: int, decide: reviewers.Decide = reviewers.approve_everything) -> str:
@@ -80,14 +88,14 @@ class Drive:
         """Deliver what the register learns between the run and the decisions."""
         run_at = self.calendar.end(number) + RUN_AT
         self.deliver([each for each in self._files if each.moment >= run_at])
-        reviewers.close_unidentifiable(self.doors)
+        self.act("unidentifiable closed", lambda: reviewers.close_unidentifiable(self.doors))
 
     def decide(self, number: int, decide: reviewers.Decide = reviewers.approve_everything) -> None:
         """Tuesday noon: every draft that is composed is decided, also those that come back."""
         self.move(self.calendar.end(number) + DECISIONS_AT)
         label = self.calendar.label(number)
         self.wait(f"{label}: letters composed", lambda: self.drafts_ready(label))
-        reviewers.review(self.doors, decide)
+        self.act(f"{label}: drafts decided", lambda: reviewers.review(self.doors, decide))
 
     def settle(self, label: str, decide: reviewers.Decide = reviewers.approve_everything) -> None:
         """Wait until nothing but people's decisions is open in this week, deciding what comes back meanwhile."""
@@ -147,8 +155,13 @@ class Drive:
         self.report(f"{service} reads {len(expected)} files", len(expected & done) / len(expected))
         return expected <= done
 
-    def wait(self, what: str, condition: Callable[[], bool], seconds: float = DEADLINE_SECONDS) -> None:
+    def act(self, what: str, deed: Callable[[], object]) -> None:
+        """Let somebody act until it succeeds: whose call was broken off looks again what is left to do, and goes on."""
+        self.wait(what, lambda: deed() is not None)
+
+    def wait(self, what: str, condition: Callable[[], bool], seconds: float | None = None) -> None:
         """Wait for a condition. Raises Late with what was waited for."""
+        seconds = seconds or self.patience_seconds
         self.report(what, 0)
         end = time.monotonic() + seconds
         while not self._holds(condition):

@@ -4,7 +4,10 @@ Each uses the door and the credential that the real person would use.
 """
 
 from collections.abc import Callable
+from http.client import CONFLICT
 from typing import Any
+
+import httpx
 
 from events.municipalities import DISTRICTS
 from services.simulator.doors import Doors
@@ -25,11 +28,20 @@ def review(doors: Doors, decide: Decide = approve_everything) -> int:
 
 def _review_district(doors: Doors, reviewer: str, decide: Decide) -> int:
     waiting = doors.get(reviewer, "notification", "/drafts", state="waiting")
-    for row in waiting:
-        draft = doors.get(reviewer, "notification", f"/drafts/{row['draft_id']}")
-        action, more = decide(draft)
-        doors.post(reviewer, "notification", f"/drafts/{row['draft_id']}/{action}", {"version": draft["version"], **more})
-    return len(waiting)
+    return sum(_decide(doors, reviewer, row["draft_id"], decide) for row in waiting)
+
+
+def _decide(doors: Doors, reviewer: str, draft_id: str, decide: Decide) -> bool:
+    """Decide one draft as it was read; whether that counted. One that changed meanwhile is read again another time."""
+    draft = doors.get(reviewer, "notification", f"/drafts/{draft_id}")
+    action, more = decide(draft)
+    try:
+        doors.post(reviewer, "notification", f"/drafts/{draft_id}/{action}", {"version": draft["version"], **more})
+    except httpx.HTTPStatusError as refusal:
+        if refusal.response.status_code != CONFLICT:
+            raise
+        return False
+    return True
 
 
 def approve_catalogue(doors: Doors) -> str:

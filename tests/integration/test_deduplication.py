@@ -305,3 +305,22 @@ def test_a_batch_is_audited_once_with_the_children_it_touched(store: Store) -> N
     entry = msgspec.json.decode(payload)["data"]
     assert entry["verb"] == "combination"
     assert {UUID(each) for each in entry["subjects"]} == set(children)
+
+
+def test_a_decision_that_comes_again_alters_nothing_and_is_no_entry(store: Store) -> None:
+    child = uuid4()
+    hear(store, candidates(candidate(child, item())))
+    case = newest(store, child)
+    approved = [event(DECISION, uuid4(), 2, decision(case, "approved"))]
+
+    def entries() -> int:
+        query = "SELECT count(*) FROM outbox WHERE topic = 'audit.deduplication.v1' AND payload LIKE :action"
+        with store.transaction() as transaction:
+            count: int = transaction.execute(query, {"action": b"%draft_decided%"}).scalar_one()
+        return count
+
+    before = entries()
+    hear(store, approved)
+    assert entries() == before + 1
+    hear(store, approved)
+    assert entries() == before + 1

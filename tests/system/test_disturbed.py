@@ -109,4 +109,5 @@ def test_shuffled_split_doubled_and_killed_the_end_state_is_the_truth(running: R
             town.drive.settle(label)
         expected, found = town.expected(WEEKS), town.told_explicitly()
         assert found == expected, difference(expected, found)
+        assert town.violations() == []
         assert town.drive.doors.get("auditor", "audit", "/verify")["ok"]

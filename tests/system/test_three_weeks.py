@@ -62,6 +62,10 @@ def test_every_ledger_balances_and_completes(town: Town) -> None:
     assert all(document["balanced"] and document["complete"] and document["catalogue"] == "2026-1" for document in documents)
 
 
+def test_nothing_is_lost_doubled_out_of_order_or_unaudited(town: Town) -> None:
+    assert town.violations() == []
+
+
 def test_rows_met_their_fates(town: Town) -> None:
     staging = town.folder / "staging"
     expected = {row.pop("extract"): row for row in lines(staging / "truth_extracts.jsonl")}

@@ -11,12 +11,16 @@ from typing import Any, NamedTuple
 
 import psycopg
 
+from deploy.system import System
 from deploy.testing import Running
+from services import ledger
 from services.runtime.settings import load
 from services.simulator.case_systems import CaseSystems
 from services.simulator.drive import Drive
 from services.simulator.world import World
 from tests.conftest import MUNICIPALITIES, new_system
+from tests.history import Violation, violations
+from tests.witness import Witness
 
 PERSONS = 2_000
 SEED = 7
@@ -37,27 +41,45 @@ class Town:
     """A system, its world and the outside world's actors. Use as a context manager."""
 
     def __init__(self, running: Running, folder: Path, **world: Any) -> None:
-        self.folder = folder
-        self.system = new_system(running, folder / "state")
-        self.world = World(SEED, PERSONS, MUNICIPALITIES, **world)
+        self._make(new_system(running, folder / "state"), folder, **world)
         self.running = running
+
+    @classmethod
+    def around(cls, system: System, folder: Path) -> "Town":
+        """The usual world around a system that somebody else starts and stops."""
+        town = cls.__new__(cls)
+        town._make(system, folder)
+        return town
+
+    def _make(self, system: System, folder: Path, **world: Any) -> None:
+        self.folder = folder
+        self.system = system
+        self.world = World(SEED, PERSONS, MUNICIPALITIES, **world)
 
     def __enter__(self) -> "Town":
         self.system.prepare()
         self.system.start_services()
+        self.join()
+        return self
+
+    def join(self) -> None:
+        """Let the world outside begin to act."""
         self.settings = load("simulator", self.system.environment("simulator"))
         self.drive = Drive(self.settings, self.world, self.folder / "staging")
         self.case_systems = CaseSystems(self.settings, on_kafka=2)
         self.case_systems.__enter__()
-        return self
+
+    def leave(self) -> None:
+        """The world outside stops acting."""
+        self.case_systems.__exit__()
 
     def __exit__(self, *_: object) -> None:
-        self.case_systems.__exit__()
+        self.leave()
         self.system.stop_services()
 
     def rows(self, query: str, **values: object) -> list[tuple[Any, ...]]:
         """Rows that an administrator reads; `{ns}` in the query stands for the namespace's prefix."""
-        engines = self.running.engines
+        engines = self.system.engines
         with psycopg.connect(engines.admin_of(engines.database)) as connection:
             statement = query.replace("{ns}", f"{self.system.namespace}_")
             return connection.execute(statement.encode(), values or None).fetchall()
@@ -97,6 +119,17 @@ class Town:
         """All deliveries, as the operator sees them."""
         found: list[dict[str, Any]] = self.drive.doors.get("operator", "delivery", "/deliveries")
         return found
+
+    def quiet(self) -> bool:
+        """Whether nothing is on its way: no hand-over, no work."""
+        measures = ledger.read(self.settings)
+        working = [each for each in measures if each.name.startswith("work:") and each.amount]
+        return not working and all(each.on_the_way == 0 for each in ledger.handovers(measures))
+
+    def violations(self) -> list[Violation]:
+        """What the history checker finds, once nothing is on its way."""
+        self.drive.wait("everything has arrived", self.quiet)
+        return violations(Witness(self.rows, lambda: self.case_systems.inbox).history())
 
     def truth(self) -> list[dict[str, Any]]:
         """The truth about everything written so far."""

@@ -13,7 +13,7 @@ from kafka.admin import ACLOperation, ResourceType
 
 from deploy import addresses
 from deploy.containers import environment_name
-from deploy.embedded import java
+from deploy.embedded import cluster, java
 from deploy.embedded.kafka_settings import Node, server_properties
 from deploy.pids import Command, Process
 from deploy.provision.kafka import rights
@@ -64,6 +64,27 @@ def test_a_block_of_ports_avoids_what_is_taken() -> None:
         port = taken.getsockname()[1]
         assert not addresses.is_free(port)
         assert addresses.free_block(port, 1) > port
+
+
+def test_the_state_folder_remembers_how_many_brokers_it_was_made_for(tmp_path: Path) -> None:
+    def nothing(name: str) -> bool:
+        return False
+
+    made = addresses.choose(tmp_path, nothing, brokers=3)
+    assert len({port for pair in made.of_brokers() for port in pair}) == 6
+    assert not {made.postgres, made.services} & {port for pair in made.of_brokers() for port in pair}
+    assert addresses.choose(tmp_path, nothing) == made
+    with pytest.raises(addresses.AnotherSize, match="BROKERS=3.*make clean"):
+        addresses.choose(tmp_path, nothing, brokers=1)
+
+
+def test_of_three_nodes_each_knows_the_quorum_and_keeps_two_copies_in_step(tmp_path: Path) -> None:
+    nodes = cluster.build(tmp_path, addresses.Addresses(brokers=3), "a", "b").nodes
+    files = [dict(line.split("=", 1) for line in server_properties(node.node).splitlines()) for node in nodes]
+    assert [each["node.id"] for each in files] == ["1", "2", "3"]
+    assert {each["controller.quorum.voters"] for each in files} == {"1@127.0.0.1:9393,2@127.0.0.1:9395,3@127.0.0.1:9397"}
+    assert {each["min.insync.replicas"] for each in files} == {"2"}
+    assert len({each["log.dirs"] for each in files}) == 3
 
 
 def test_a_process_whose_id_now_belongs_to_a_stranger_is_left_alone(tmp_path: Path) -> None:

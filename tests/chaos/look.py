@@ -1,0 +1,94 @@
+"""Looks at the end state: history, ledger, audit log, dead letters, and what was told, beside the truth and a quiet run."""
+
+import hashlib
+from collections import Counter, defaultdict
+from pathlib import Path
+
+from deploy.system import System
+from events.topics import DOMAIN_SERVICES
+from services import ledger
+from services.simulator.drive import Late
+from tests.chaos.scene import Scene
+from tests.conftest import MUNICIPALITIES
+from tests.history import violations
+from tests.system.town import Told, Town, difference
+from tests.witness import Witness
+
+QUIET_SECONDS = 180.0
+"""For everything on its way to arrive once the strikes are over: pauses of retries grow up to a minute."""
+KINDS = ("lost", "doubled", "out of order", "unaudited", "causeless", "dead letters", "ledger", "audit", "truth")
+Found = dict[str, list[str]]
+
+
+class Looker:
+    """Looks at one attacked system between its weeks."""
+
+    def __init__(self, town: Town, scene: Scene) -> None:
+        self.town = town
+        self.scene = scene
+        self.witness = Witness(town.rows, lambda: town.case_systems.inbox)
+        self.told: list[Told] = []
+
+    def look(self) -> Found:
+        """Everything that is wrong, by kind."""
+        found: Found = defaultdict(list, {kind: [] for kind in KINDS})
+        try:
+            self.town.drive.wait("everything has arrived", self.town.quiet, seconds=QUIET_SECONDS)
+        except Late as late:
+            found["lost"].append(str(late))
+        for violation in violations(self.witness.history()):
+            found[violation.kind].append(violation.what)
+        found["dead letters"] += self._dead_letters()
+        found["ledger"] += [f"{each.week}: {wrong}" for each in accounts(self.town) for wrong in each.unbalanced]
+        verdict = self.town.drive.doors.get("auditor", "audit", "/verify")
+        if not verdict["ok"]:
+            found["audit"].append(f"the log does not verify: {verdict['reason']} at {verdict['first_bad']}")
+        found["truth"] += self._truth()
+        return found
+
+    def _truth(self) -> list[str]:
+        self.told = self.town.told()
+        weeks = [each.week for each in accounts(self.town)]
+        expected, told = self.town.expected(weeks), self.town.told_explicitly()
+        return difference(expected, told).splitlines() if expected != told else []
+
+    def _dead_letters(self) -> list[str]:
+        """What was planted is there once for each reader; everything else was redriven."""
+        there: Counter[tuple[str, str, str]] = Counter()
+        waiting: list[str] = []
+        for service in DOMAIN_SERVICES:
+            query = f"SELECT topic, payload, redriven_at IS NULL, reason FROM {{ns}}{service}.dead_letter"
+            for topic, payload, waits, reason in self.town.rows(query):
+                which = (service, topic, hashlib.sha256(bytes(payload or b"")).hexdigest())
+                there[which] += which in self.scene.planted.expected
+                if waits and which not in self.scene.planted.expected:
+                    waiting.append(f"{service}: {topic} was set aside and nobody planted it ({reason})")
+        missing = [f"{service}: {topic} a planted message was not set aside" for service, topic, _ in self._planted() - there]
+        return waiting + missing + [f"{each[0]}: {each[1]} planted once, set aside twice" for each in there - self._planted()]
+
+    def _planted(self) -> Counter[tuple[str, str, str]]:
+        return self.scene.planted.expected
+
+
+def accounts(town: Town) -> list[ledger.WeekLedger]:
+    """The account of every week."""
+    return ledger.weeks(ledger.read(town.settings))
+
+
+def undisturbed(attacked: System, folder: Path, weeks: int, looker: Looker) -> list[str]:
+    """Run the same weeks of the same world in peace, on the same engines; what the attacked system told otherwise."""
+    system = System(folder / "quiet", "quiet", MUNICIPALITIES, attacked.engines)
+    town = Town.around(system, folder / "quiet-town")
+    town.folder.mkdir()
+    system.prepare()
+    system.start_services()
+    try:
+        town.join()
+        town.drive.history()
+        for number in range(1, weeks + 1):
+            town.drive.week(number)
+        told = town.told()
+        town.leave()
+    finally:
+        system.stop_services()
+    return difference(told, looker.told).splitlines() if told != looker.told else []

@@ -1,0 +1,114 @@
+"""What the runtime owes to copies that pause, to messages that come broken and again, and to a log that was lost."""
+
+from threading import Event as Signal
+
+import pytest
+
+from deploy.system import System
+from events import topics
+from services import ledger
+from services.runtime import broker, work
+from services.runtime.dead_letters import DeadLetters
+from services.runtime.errors import Transient
+from services.runtime.work import Effects, Worker, WorkItem
+from tests.integration.test_runtime import Screening, open_store, publish, relay, system, threads, until
+
+__all__ = ["system"]
+
+
+def test_work_under_way_keeps_its_claim_and_a_dead_worker_s_is_taken_over(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work, "CLAIM_SECONDS", 1)
+    monkeypatch.setattr(work, "RENEW_SECONDS", 0.2)
+    store = open_store(system, "intake")
+    begun: list[int] = []
+    done: list[int] = []
+    claims_run_out = Signal()
+
+    def slow(item: WorkItem) -> Effects:
+        begun.append(item.attempts)
+        claims_run_out.wait(2.5)
+        return lambda transaction: done.append(item.attempts)
+
+    with store.transaction() as transaction:
+        transaction.enqueue("read", "extract", {})
+    with threads(Worker(store, {"read": slow}).run, Worker(store, {"read": slow}).run):
+        until(lambda: bool(done))
+    assert begun == done == [1]
+
+    with store.transaction() as transaction:
+        transaction.enqueue("read", "extract", {})
+    Worker(store, {"read": slow})._claim()  # and dies
+    with threads(Worker(store, {"read": slow}).run):
+        until(lambda: len(done) == 2)
+    assert done == [1, 2]
+
+
+def test_a_worker_that_was_replaced_sets_nothing_aside(system: System) -> None:
+    store = open_store(system, "intake")
+
+    def overtaken(item: WorkItem) -> Effects:
+        with store.transaction() as transaction:
+            transaction.execute("UPDATE work SET attempts = attempts + 1")  # another one has claimed it since
+        raise ValueError("cannot be done")
+
+    with store.transaction() as transaction:
+        transaction.enqueue("read", "extract", {})
+    Worker(store, {"read": overtaken}).step()
+    with store.transaction() as transaction:
+        assert transaction.execute("SELECT count(*) FROM work").scalar_one() == 1
+        assert transaction.execute("SELECT count(*) FROM dead_letter").scalar_one() == 0
+
+
+def test_a_broken_message_is_one_dead_letter_however_often_it_comes_and_no_missing_fact(system: System) -> None:
+    intake, screening = open_store(system, "intake"), Screening(system)
+    sender = broker.producer(system.settings("intake"))
+    for payload in (b"broken", b"broken", b"otherwise broken", b"broken"):
+        sender.send(system.settings("intake").kafka_name(topics.EXTRACT.name), payload).get(timeout=20)
+    sender.close()
+    publish(intake, 1)
+    with threads(relay(system, intake).run, screening.consumer.run):
+        until(lambda: "1461-00001" in screening.applied)
+    letters = DeadLetters(screening.store, lambda transaction, row: None).list()
+    assert len(letters) == 2
+    amounts = {each.name: each.amount for each in ledger.read(system.settings("screening")) if each.service == "screening"}
+    assert amounts[f"set_aside:{topics.EXTRACT.name}"] == 2
+    assert f"dead:{topics.EXTRACT.name}" not in amounts
+
+
+def test_a_lost_log_is_told_before_it_is_forgotten(system: System) -> None:
+    intake = open_store(system, "intake")
+    publish(intake, 1)
+    first = relay(system, intake)
+    assert first.lease.hold()
+    first.step()
+    with intake.transaction() as transaction:
+        transaction.execute("UPDATE publication SET cluster = 'another'")
+    told: list[int] = []
+
+    def die_the_first_time() -> None:
+        told.append(1)
+        if len(told) == 1:
+            raise Transient("killed_while_telling")
+
+    first.on_lost = die_the_first_time
+    with pytest.raises(Transient):
+        first.check_log()
+    first.check_log()
+    first.check_log()
+    assert len(told) == 2
+    first._reset()
+
+
+def test_a_partition_that_was_taken_away_and_given_back_is_seeked_anew(system: System) -> None:
+    intake, screening = open_store(system, "intake"), Screening(system)
+    for number in range(1, 4):
+        publish(intake, number)
+    place = broker.partition(system.settings("screening"), topics.EXTRACT, 0)
+    with threads(relay(system, intake).run, screening.consumer.run):
+        until(lambda: len(screening.applied) == 3)
+        screening.consumer._revoked.on_partitions_revoked([place])
+        publish(intake, 4)
+        until(lambda: "1461-00004" in screening.applied)
+    assert screening.applied["1461-00004"] == [1]
