@@ -68,6 +68,7 @@ def rotate(system: System, names: Iterable[str], drop_old: bool = False) -> None
         return
     for change in chosen:
         change.apply()
+    system.prepare()
     if any(change.restarts_kafka for change in chosen):
         system.restart_kafka()
     system.restart_services(sorted({name for change in chosen for name in change.restarts}, key=SERVICES.index))

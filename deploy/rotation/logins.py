@@ -24,9 +24,8 @@ class Login:
         self.restarts: Sequence[str] = [principal] if principal in SERVICES else []
 
     def apply(self) -> None:
-        """A new password in the folder, then in the engine: provisioning sees that it differs. Whoever connects between waits."""
+        """A new password in the folder. Provisioning sees that the engine's differs; whoever connects between waits."""
         self.system.secrets.renew(self.name)
-        self.system.prepare()
 
     def finish(self) -> None:
         """The engine knows one password only: the old one is worthless already."""
