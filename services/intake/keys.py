@@ -37,14 +37,15 @@ def confirm(transaction: Transaction, keyed: Keyed) -> None:
     if not depths:
         raise Transient("pseudonym_key_is_another: mount the ring that these rows were hashed under, and restart intake")
     for key in keyed.keys[depths[0] :]:
-        transaction.execute(_LAYER, _pads(key))
+        transaction.execute(_LAYER, pads(key))
     transaction.execute(_MOVE, {"whole": whole})
 
 
-def _pads(key: str) -> dict[str, bytes]:
-    pads = {}
+def pads(key: str) -> dict[str, bytes]:
+    """HMAC's two pads of a new key, for row keys and for contents."""
+    made = {}
     for use in ("record", "content"):
         filled = layer(key, use.encode()).ljust(BLOCK_BYTES, b"\0")
-        pads[f"{use}_inner"] = bytes(byte ^ 0x36 for byte in filled)
-        pads[f"{use}_outer"] = bytes(byte ^ 0x5C for byte in filled)
-    return pads
+        made[f"{use}_inner"] = bytes(byte ^ 0x36 for byte in filled)
+        made[f"{use}_outer"] = bytes(byte ^ 0x5C for byte in filled)
+    return made

@@ -1,8 +1,10 @@
 """A ring of keys: what is kept can be brought under a new key without knowing what it was made of."""
 
 import hmac
+from hashlib import sha256
 
 from services.intake.domain.keyed import Keyed, fingerprint, layer
+from services.intake.keys import pads
 
 NUMBER = "4200-81252-00001-26"
 
@@ -20,3 +22,9 @@ def test_every_ring_has_its_own_fingerprint() -> None:
 
 def test_places_are_hashed_under_the_newest_key_alone() -> None:
     assert Keyed("one\ntwo").place("Kanarievænget 12") == Keyed("two").place("Kanarievænget 12")
+
+
+def test_the_pads_that_the_database_gets_make_the_same_hash() -> None:
+    given, held = pads("two"), Keyed("one").record(NUMBER, 1)
+    made = sha256(given["record_outer"] + sha256(given["record_inner"] + held).digest()).digest()
+    assert made == Keyed("one\ntwo").record(NUMBER, 1)
