@@ -1,7 +1,7 @@
 # Everything that is done with this checkout. The virtual environment follows requirements.lock by itself.
 .DEFAULT_GOAL := help
-.PHONY: help run start stop status doctor rights clean test test-brokers test-engines test-containers chaos bench bench-national
-.PHONY: lint lock migrate backup restore up down down-forget image sbom licences audit lock-supply
+.PHONY: help run start stop status doctor rights rotate clean test test-brokers test-engines test-containers chaos bench
+.PHONY: bench-national lint lock migrate backup restore up down down-forget image sbom licences audit lock-supply
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -32,6 +32,9 @@ clean: $(STAMP)  ## Stop everything and remove all state (downloads stay)
 
 rights: $(STAMP)  ## Print who may do what with which topic, group, schema and table, as the running engines say it is
 	@$(BIN)/python -m deploy rights
+
+rotate: $(STAMP)  ## Replace secrets while the system runs: SECRET=kafka-intake make rotate; all of them unless named
+	@$(BIN)/python -m deploy rotate $(or $(SECRET),all)
 
 test: $(STAMP)  ## Run all tests against real engines
 	@$(BIN)/python -m pytest

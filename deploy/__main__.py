@@ -15,6 +15,7 @@ import click
 import msgspec
 
 from deploy import backup as backups
+from deploy import rotation
 from deploy.addresses import AnotherSize
 from deploy.console import Steps
 from deploy.doctor import look
@@ -139,11 +140,33 @@ def print_addresses(found: System) -> None:
 
 
 @main.command()
+@click.argument("names", nargs=-1, required=True, metavar="SECRET...")
+@click.option(
+    "--drop-old", is_flag=True, help="Make the old ones worthless that people had to take over (http-…, municipality-…)."
+)
+def rotate(names: tuple[str, ...], drop_old: bool) -> None:
+    """Replace secrets while the system runs: names of files in the secrets folder, `tls` for every certificate, or `all`.
+
+    Nothing is lost: what is on its way is tried again. Tokens of people and municipalities, and municipal keys, stay good beside
+    the new ones until `--drop-old`.
+    """
+    with alone() as found:
+        try:
+            if rest := [name for name in names if name != "tls"]:
+                rotation.rotate(found, rotation.changes(found) if rest == ["all"] else rest, drop_old)
+            if "tls" in names or (names == ("all",) and found.embedded.tls and not drop_old):
+                rotation.rotate_certificates(found)
+        except rotation.CannotRotate as error:
+            raise click.ClickException(str(error)) from None
+    click.echo("done")
+
+
+@main.command()
 @click.option("--json", "as_json", is_flag=True, help="One object per right, for machines.")
 def rights(as_json: bool) -> None:
     """Print who may do what with which topic, group, schema and table, as Kafka and PostgreSQL say it is."""
     found = system()
-    if not (found.running("kafka") and found.running("postgres")) and given() is None:
+    if found.owns_engines and not all(map(found.embedded.running, ("kafka", "postgres"))):
         raise click.ClickException("Kafka and PostgreSQL do not run: `make start`")
     held = held_on_kafka(found.engines, found.namespace, found.municipalities)
     held |= held_in_postgres(found.engines, found.namespace)

@@ -1,8 +1,8 @@
 """A small certificate authority for one system: certificates for Kafka and every service's HTTP doors.
 
 All lie in `$STATE/secrets/tls`, for the owner only: `ca.pem` (what clients trust; two certificates while the authority is being
-replaced), and per server `<name>.crt`, `<name>.key`. The authority's own key stays there too, so that a server can be given a
-new certificate; a system with a real authority has only the files that it gives.
+replaced), and per server `<name>.crt`, `<name>.key` and both in `<name>.pem`. The authority's own key stays there too, so that a
+server can be given a new certificate; a system with a real authority has only the files that it gives.
 """
 
 from collections.abc import Iterable
@@ -48,10 +48,6 @@ class Certificates:
         """A server's private key."""
         return self.folder / f"{name}.key"
 
-    def keystore(self, name: str) -> str:
-        """Key and certificate in one text, as Kafka wants them."""
-        return self.key(name).read_text() + self.certificate(name).read_text()
-
     def make(self) -> None:
         """Make what is missing."""
         private_folder(self.folder)
@@ -91,7 +87,9 @@ class Certificates:
                 x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False
             )
             private_file(self.key(name), _key_text(key))
-            private_file(self.certificate(name), _text(builder.sign(signer, hashes.SHA256())))
+            certificate = _text(builder.sign(signer, hashes.SHA256()))
+            private_file(self.certificate(name), certificate)
+            private_file(self.folder / f"{name}.pem", _key_text(key) + certificate)  # both in one, as Kafka wants them
 
 
 def _named(name: str) -> x509.Name:

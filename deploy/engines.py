@@ -79,8 +79,8 @@ class EmbeddedEngines:
     ) -> None:
         self.state = state.resolve()
         self.brokers = brokers
-        self.advertised_port = advertised_port
         self.encrypted = encrypted
+        self.advertised_port = advertised_port
         self.secrets = Secrets(self.state / "secrets")
         self.certificates = Certificates(self.secrets.folder)
 

@@ -1,14 +1,16 @@
-"""All secrets of a system, made at its first start: one file each, for the owner only, and never made anew.
+"""All secrets of a system, made at its first start: one file each, for the owner only; `deploy.rotation` replaces them.
 
-`credentials.json` holds only digests of the bearer tokens, with who they belong to. A municipality's private key is the
-simulated case system's; its public half lies in `$STATE/keys`, where the system looks for recipients' keys.
+`credentials.json` holds only digests of the bearer tokens, with who they belong to; a principal whose token is being replaced
+stands there twice. A municipality's private keys, newest first, are the simulated case system's; the newest's public half lies
+in `$STATE/keys`, where the system looks for recipients' keys.
 """
 
 import hashlib
 import os
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from joserfc.jwk import ECKey
@@ -81,6 +83,35 @@ class Secrets:
             private_file(self.folder / name, secrets.token_hex(TOKEN_BYTES))
         return self.read(name)
 
+    def renew(self, name: str) -> None:
+        """Another value in the place of the present one."""
+        private_file(self.folder / name, secrets.token_hex(TOKEN_BYTES))
+
+    def propose(self, name: str) -> str:
+        """A new value, noted beside the present one; the one that is noted already, after an interruption."""
+        return self.ensure(f"{name}.next")
+
+    def adopt(self, name: str) -> None:
+        """The noted value takes the place of the present one."""
+        os.replace(self.folder / f"{name}.next", self.folder / name)
+
+    def extend(self, name: str) -> None:
+        """One more line: a key ring's newest key is its last."""
+        private_file(self.folder / name, f"{self.read(name)}\n{secrets.token_hex(TOKEN_BYTES)}")
+
+    def add_token(self, principal: str, codes: Sequence[str]) -> None:
+        """A new bearer token for a principal, beside the present one, which stays good until `drop_token`."""
+        name = f"http-{principal}"
+        self.propose(name)
+        self._credentials(codes)
+        private_file(self.folder / f"{name}.old", self.read(name))
+        self.adopt(name)
+
+    def drop_token(self, principal: str, codes: Sequence[str]) -> None:
+        """Only the newest token stays good."""
+        (self.folder / f"http-{principal}.old").unlink(missing_ok=True)
+        self._credentials(codes)
+
     def make_engines(self) -> None:
         """The administrators' passwords, which the embedded servers are born with."""
         private_folder(self.folder)
@@ -102,21 +133,48 @@ class Secrets:
                 self._municipal_key(code, private_folder(keys))
 
     def _credentials(self, codes: Sequence[str]) -> None:
-        known = [
-            msgspec.structs.replace(one, sha256=hashlib.sha256(self.ensure(f"http-{one.principal}").encode()).hexdigest())
-            for one in people(codes)
-        ]
+        known = [msgspec.structs.replace(one, sha256=digest) for one in people(codes) for digest in self._tokens(one.principal)]
         text = msgspec.json.format(msgspec.json.encode(known)).decode()
         path = self.folder / "credentials.json"
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             private_file(path, text)
 
-    def _municipal_key(self, code: str, keys: Path) -> None:
+    def _tokens(self, principal: str) -> list[str]:
+        """Digests of the tokens that are good: the present one, and while it is being replaced the new or the old one."""
+        present = self.ensure(f"http-{principal}")
+        others = [self.folder / f"http-{principal}{end}" for end in (".next", ".old")]
+        texts = [present, *(path.read_text(encoding="utf-8").strip() for path in others if path.exists())]
+        return [hashlib.sha256(text.encode()).hexdigest() for text in texts]
+
+    def add_municipal_key(self, code: str, keys: Path) -> None:
+        """A new key pair for a municipality: the private half first, before the older ones; then the public half."""
+        older = self._municipal_keys(code)
+        made = ECKey.generate_key(KEY_CURVE, {"kid": f"{code}-{_number(older) + 1}", "use": "enc"}, private=True)
+        self._write_keys(code, [made.as_dict(private=True), *older])
+        self._publish_key(code, keys)
+
+    def drop_municipal_keys(self, code: str) -> None:
+        """Keep the newest private key only."""
+        self._write_keys(code, self._municipal_keys(code)[:1])
+
+    def _municipal_keys(self, code: str) -> list[dict[str, Any]]:
         path = self.folder / f"municipality-{code}.jwk"
-        if not path.exists():
-            made = ECKey.generate_key(KEY_CURVE, {"kid": f"{code}-1", "use": "enc"}, private=True)
-            private_file(path, msgspec.json.encode(made.as_dict(private=True)).decode())
-        public = keys / f"{code}.json"
-        if not public.exists():
-            key = ECKey.import_key(msgspec.json.decode(path.read_bytes()))
-            private_file(public, msgspec.json.encode(key.as_dict(private=False)).decode())
+        return list(msgspec.json.decode(path.read_bytes())["keys"]) if path.exists() else []
+
+    def _write_keys(self, code: str, keys: Sequence[Mapping[str, Any]]) -> None:
+        private_file(self.folder / f"municipality-{code}.jwk", msgspec.json.encode({"keys": keys}).decode())
+
+    def _publish_key(self, code: str, keys: Path) -> None:
+        key = ECKey.import_key(self._municipal_keys(code)[0])
+        private_file(keys / f"{code}.json", msgspec.json.encode(key.as_dict(private=False)).decode())
+
+    def _municipal_key(self, code: str, keys: Path) -> None:
+        if not self._municipal_keys(code):
+            self.add_municipal_key(code, keys)
+        if not (keys / f"{code}.json").exists():
+            self._publish_key(code, keys)
+
+
+def _number(keys: Sequence[Mapping[str, Any]]) -> int:
+    """The number of the newest key, which its id ends with; 0 before the first."""
+    return int(str(keys[0]["kid"]).rpartition("-")[2]) if keys else 0

@@ -201,6 +201,18 @@ class System:
         """Stop these services in order; the names of those that had to be killed."""
         return self.services.stop(names)
 
+    def restart_services(self, names: Sequence[str]) -> None:
+        """Those of them that run: stop them in order, and start them again."""
+        running = [name for name in names if self.running(name)]
+        if running:
+            self.stop_services(running)
+            self.start_services(running)
+
+    def restart_kafka(self) -> None:
+        """Stop and start our own Kafka, with the settings and secrets of now."""
+        self.embedded.kafka.stop()
+        self.embedded.kafka.start()
+
     def kill(self, name: str) -> None:
         """End one process at once, as a crash would."""
         self.services.process(name).kill()

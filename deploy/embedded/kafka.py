@@ -74,8 +74,6 @@ class KafkaServer:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.logs.mkdir(mode=0o700, parents=True, exist_ok=True)
         private_file(self.folder / "server.properties", server_properties(self.node))
-        if self.node.tls is not None:
-            private_file(self.node.keystore, self.node.tls.keystore("kafka"))
         private_file(self.folder / "log4j2.xml", log_configuration(self.log))
         if not self.formatted.exists():
             self._format(jars, cluster_id)

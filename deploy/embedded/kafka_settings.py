@@ -92,7 +92,7 @@ class Node:
     """One node: ports on 127.0.0.1, its data folder and its two passwords; its number among the controllers of a cluster.
 
     `advertised_port`: what clients are told to connect to, where something passes that on to `client_port` (tests' proxy).
-    `tls`: the folder's certificates, when encrypted.
+    `tls`: its certificates, when connections are encrypted.
     """
 
     client_port: int
@@ -110,11 +110,6 @@ class Node:
         """The quorum: every controller with its number; this node alone unless others are named."""
         ports = self.controllers or (self.controller_port,)
         return ",".join(f"{number}@{HOST}:{port}" for number, port in enumerate(ports, 1))
-
-    @property
-    def keystore(self) -> Path:
-        """The node's own key and certificate in one file, where it is encrypted."""
-        return self.data.parent / "kafka.pem"
 
     @property
     def authority(self) -> Path | None:
@@ -142,16 +137,16 @@ def server_properties(node: Node) -> str:
         ),
     }
     if node.tls is not None:
-        values |= encryption(node.tls, node.keystore)
+        values |= encryption(node.tls)
     return "".join(f"{name}={value}\n" for name, value in values.items())
 
 
-def encryption(tls: Certificates, keystore: Path) -> dict[str, object]:
+def encryption(tls: Certificates) -> dict[str, object]:
     """What encrypts both listeners and the node's own connections to them. PEM as it is: no keystore password to keep."""
     return {
         "listener.security.protocol.map": "CLIENT:SASL_SSL,CONTROLLER:SASL_SSL",
         "ssl.keystore.type": "PEM",
-        "ssl.keystore.location": keystore,
+        "ssl.keystore.location": tls.folder / "kafka.pem",
         "ssl.truststore.type": "PEM",
         "ssl.truststore.location": tls.trusted,
     }

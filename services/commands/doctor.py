@@ -75,7 +75,8 @@ def _ask(found: Settings, service: str) -> Answer:
     began = time.time()
     try:
         headers = {"authorization": f"Bearer {found.secret('http-operator')}"}
-        response = httpx.get(f"{url}/doctor", headers=headers, timeout=TIMEOUT_SECONDS, trust_env=False)
+        trust = found.tls.http_trust()
+        response = httpx.get(f"{url}/doctor", headers=headers, timeout=TIMEOUT_SECONDS, trust_env=False, verify=trust)
         response.raise_for_status()
     except Fatal as error:
         raise refuse(str(error), 78) from None

@@ -41,7 +41,8 @@ class Keys:
         key = self._read(path, path.stat().st_mtime_ns)
         algorithm = ALGORITHMS[key.key_type]
         plain = msgspec.json.encode(Bundle(message_id, letter.digest, letter.content))
-        return jwe.encrypt_compact({"alg": algorithm, "enc": "A256GCM"}, plain, key, algorithms=[algorithm, "A256GCM"])
+        header = {"alg": algorithm, "enc": "A256GCM"} | ({"kid": key.kid} if key.kid else {})
+        return jwe.encrypt_compact(header, plain, key, algorithms=[algorithm, "A256GCM"])
 
     def check(self, municipalities: Sequence[str]) -> Finding:
         """Whether there is a key for each municipality, and a public one only."""

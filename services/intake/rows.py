@@ -6,7 +6,7 @@ from uuid import UUID
 
 from events.record import Record
 from events.topics import RECORD
-from services.intake import store
+from services.intake import keys, store
 from services.intake.batch import BadRow, Batch, GoodRow
 from services.intake.domain.fate import Fate, State, is_news
 from services.intake.domain.keyed import Keyed
@@ -19,6 +19,7 @@ from services.runtime.transaction import Transaction
 
 def take_in(transaction: Transaction, progress: Progress, batch: Batch, keyed: Keyed) -> None:
     """Give every row of a batch its fate, publish what is news, set aside what is bad, and move the progress."""
+    keys.confirm(transaction, keyed)
     fates, conflicts = _settle(transaction, progress, batch.good, keyed)
     _set_aside(transaction, progress, [*batch.bad, *conflicts])
     _advance(transaction, progress, batch, fates)
@@ -30,12 +31,12 @@ def _settle(
     transaction: Transaction, progress: Progress, rows: list[GoodRow], keyed: Keyed
 ) -> tuple[Counter[Fate], list[BadRow]]:
     """Offer the rows in the order of the file, so that several of one key in a batch meet each other; publish what is news."""
-    keys = [keyed.record(good.row.journal_number, good.row.party_number) for good in rows]
+    own = [keyed.record(good.row.journal_number, good.row.party_number) for good in rows]
     older = [_superseded(good, keyed) for good in rows]
-    records = Records(transaction, [*keys, *(key for key in older if key is not None)])
+    records = Records(transaction, [*own, *(key for key in older if key is not None)])
     fates: Counter[Fate] = Counter()
     conflicts = []
-    for good, key, superseded in zip(rows, keys, older, strict=True):
+    for good, key, superseded in zip(rows, own, older, strict=True):
         fate, slot = records.offer(key, State(good.row.revision, good.row.status, keyed.content(good.row)))
         fates[fate] += 1
         if is_news(fate):

@@ -15,6 +15,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    SmallInteger,
     Table,
     Text,
     UniqueConstraint,
@@ -90,6 +91,13 @@ Table(
     Column("field", Text),
     Column("reason", Text, nullable=False),
     Index(None, "reason"),
+)
+
+Table(
+    "key_ring",  # one row: which ring of keys `record` is hashed under
+    metadata,
+    Column("id", SmallInteger, CheckConstraint("id = 1"), primary_key=True),
+    Column("fingerprint", Text, nullable=False),
 )
 
 GRANTS = {

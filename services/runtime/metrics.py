@@ -74,7 +74,7 @@ FROM_DATABASE: Mapping[str, Measured] = {
     "socialsog_sending_stopped": Measured("1 while an operator holds all sending."),
     "socialsog_audit_entries": Measured("Entries of the audit log."),
     "socialsog_audit_waiting": Measured("Audit entries that wait for an earlier one of their source."),
-    "socialsog_alarm": Measured("Alarms of the ledger that stand, by kind.", ("kind",)),
+    "socialsog_alarm": Measured("Alarms that stand, by kind and level.", ("kind", "level")),
 }
 """Read by `measures`, at most one query a service and some seconds."""
 

@@ -16,7 +16,7 @@ from uuid import UUID, uuid4
 import httpx
 import msgspec
 from joserfc import jwe
-from joserfc.jwk import import_key
+from joserfc.jwk import KeySet
 from kafka import KafkaConsumer, KafkaProducer
 
 from events.envelope import Envelope
@@ -49,8 +49,8 @@ def accept(notification: Notification) -> Sequence[tuple[str, str | None]]:
 
 def open_letter(settings: Settings, notification: Notification) -> dict[str, Any]:
     """The decrypted bundle. Raises ValueError when its digest is not that of the letter."""
-    key = import_key(msgspec.json.decode(settings.secret(f"municipality-{notification.municipality}.jwk")))
-    plain = jwe.decrypt_compact(notification.content, key, algorithms=ALGORITHMS).plaintext
+    keys = KeySet.import_key_set(msgspec.json.decode(settings.secret(f"municipality-{notification.municipality}.jwk")))
+    plain = jwe.decrypt_compact(notification.content, keys, algorithms=ALGORITHMS).plaintext
     outer = msgspec.json.decode(plain or b"")
     if hashlib.sha256(outer["letter"].encode()).hexdigest() != outer["digest"]:
         raise ValueError("letter_differs_from_digest")

@@ -30,7 +30,8 @@ from services.runtime.settings import Settings
 from services.runtime.work import Worker
 
 TABLES: LiteralString = (
-    "arrival, extract, record, quarantine, work, outbox, outbox_position, publication, dead_letter, lease, applied, received"
+    "key_ring, arrival, extract, record, quarantine, "
+    "work, outbox, outbox_position, publication, dead_letter, lease, applied, received"
 )
 PEOPLE = UUID("6f0c0f1e-7d53-4e0c-8a5e-3c2f4f0a9b11")
 END_OF_38 = "2026-09-21T00:00:00+02:00"
@@ -77,10 +78,13 @@ class Desk:
     def __init__(self, store: Store, settings: Settings, owner: "psycopg.Connection[Any]", inbox: Path) -> None:
         self.store, self.settings, self.owner, self.folder = store, settings, owner, inbox
         self.resolve: Callable[[list[Identity]], list[Resolved]] = resolve
-        keyed = Keyed(settings.secret("pseudonym-key"))
-        folder = Inbox(inbox)
-        self.reader = Reader(store, folder, keyed, lambda asked: self.resolve(asked), synthetic=True)
-        self.scanner = Scanner(store, folder, keyed)
+        self.hash_under(settings.secret("pseudonym-key"))
+
+    def hash_under(self, ring: str) -> None:
+        """Begin anew with this ring of keys, as a restarted intake does."""
+        keyed, folder = Keyed(ring), Inbox(self.folder)
+        self.reader = Reader(self.store, folder, keyed, lambda asked: self.resolve(asked), synthetic=True)
+        self.scanner = Scanner(self.store, folder, keyed)
         self.keyed = keyed
 
     def deliver(self, rows: Sequence[Row | bytes], sequence: int = 1, district: str = "1461", /, **spoilt: Any) -> str:

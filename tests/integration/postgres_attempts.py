@@ -7,8 +7,10 @@ from typing import Any
 import psycopg
 from psycopg.sql import SQL, Identifier
 
-DENIED = "42501"
-"""SQLSTATE insufficient_privilege. Any other error came after the right was looked at, and found."""
+DENIED = {"42501", "42809", "55000"}
+"""SQLSTATE insufficient_privilege – or, for the ledger views, that a view cannot be changed or emptied at all.
+
+Any other error came after the right was looked at, and found."""
 STATEMENTS = {
     "SELECT": "SELECT * FROM {table} LIMIT 1",
     "INSERT": "INSERT INTO {table} DEFAULT VALUES",
@@ -65,7 +67,7 @@ class Attempts:
         try:
             self.connection.execute(SQL(statement).format(**names))
         except psycopg.Error as error:
-            return error.sqlstate == DENIED
+            return error.sqlstate in DENIED
         finally:
             self.connection.rollback()
         return False

@@ -22,6 +22,7 @@ from deploy.rights import (
 from deploy.secrets import LEDGER_READER, kafka_principals
 from deploy.system import System
 from deploy.testing import Running
+from deploy.waiting import wait_until
 from events.topics import declared
 from services.runtime.settings import SERVICES
 from tests.integration.kafka_attempts import Attempts as KafkaAttempts
@@ -47,6 +48,7 @@ def filled(system: System) -> System:
     for principal in PRINCIPALS:
         with KafkaAttempts(system.settings("cli"), principal) as attempts:
             attempts.writes([topic for topic in TOPICS if topic.writer == principal])
+            wait_until(attempts.knows_coordinator, 30, "the groups' coordinator")
     return system
 
 

@@ -53,7 +53,7 @@ def test_credentials_hold_digests_and_say_who_it_is(tmp_path: Path) -> None:
 
 def test_only_the_public_half_of_a_municipality_key_leaves_the_secrets(tmp_path: Path) -> None:
     Secrets(tmp_path / "secrets").make_all(CODES, tmp_path / "keys")
-    private = msgspec.json.decode((tmp_path / "secrets" / "municipality-101.jwk").read_bytes())
+    private = msgspec.json.decode((tmp_path / "secrets" / "municipality-101.jwk").read_bytes())["keys"][0]
     public = msgspec.json.decode((tmp_path / "keys" / "101.json").read_bytes())
     assert "d" in private
     assert public == {name: value for name, value in private.items() if name != "d"}

@@ -1,8 +1,8 @@
 """Is the database there, of the version that this code expects, and does its clock agree?"""
 
 import time
-from pathlib import Path
 
+from services.runtime import versions
 from services.runtime.checks.finding import Finding, bad, ok, warn
 from services.runtime.transaction import Transaction
 
@@ -11,7 +11,6 @@ CLOCK_WARN_SECONDS = 1.0
 CLOCK_BAD_SECONDS = 2.5
 """Half a lease: two copies could then both believe that they hold it."""
 SET_CLOCK = "timedatectl set-ntp true  # on the machine whose clock is wrong"
-SERVICES_FOLDER = Path(__file__).parents[2]
 
 
 def check(transaction: Transaction) -> list[Finding]:
@@ -25,24 +24,11 @@ def unreachable() -> Finding:
 
 
 def _schema(transaction: Transaction) -> Finding:
-    """The newest migration of each line that this code has must be in the schema's `alembic_version`."""
-    wanted = [head for line in (transaction.service, "runtime") if (head := _head(line))]
-    there = transaction.execute("SELECT to_regclass('alembic_version') IS NOT NULL").scalar_one()
-    present = set(transaction.execute("SELECT version_num FROM alembic_version").scalars()) if there else set()
-    older = [line for line in wanted if not any(_reaches(found, line) for found in present)]
-    if older:
-        return bad("schema", f"older than this version: lacks {', '.join(older)}", "make start  # migrates")
-    return ok("schema", ", ".join(sorted(present)) or "as declared")
-
-
-def _head(line: str) -> str:
-    names = sorted(path.stem for path in (SERVICES_FOLDER / line / "migrations").glob(f"{line}_[0-9]*.py"))
-    return "_".join(names[-1].split("_")[:2]) if names else ""
-
-
-def _reaches(found: str, wanted: str) -> bool:
-    (line, number), (wanted_line, wanted_number) = found.rsplit("_", 1), wanted.rsplit("_", 1)
-    return line == wanted_line and int(number) >= int(wanted_number)
+    """Whether the schema has reached what this code expects."""
+    present = transaction.execute("SELECT version_num FROM alembic_version ORDER BY 1").scalars().all()
+    if missing := versions.behind(transaction.service, present):
+        return bad("schema", f"older than this version: lacks {', '.join(missing)}", "make migrate")
+    return ok("schema", ", ".join(present))
 
 
 def _clock(transaction: Transaction) -> Finding:

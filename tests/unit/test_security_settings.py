@@ -1,0 +1,94 @@
+"""Encryption by configuration, and credentials that are replaced: what settings and files mean, before anything is started."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+from joserfc.jwk import KeySet
+
+from deploy.certificates import Certificates
+from deploy.secrets import Secrets
+from services.runtime.credentials import Credentials
+from services.runtime.errors import Fatal
+from services.runtime.settings import load
+from services.runtime.tls import trusting
+
+CODES = ("101",)
+
+
+def test_nothing_set_is_plain_and_an_authority_encrypts() -> None:
+    plain = load("intake", {})
+    assert (plain.tls.kafka_protocol, plain.url("audit").partition(":")[0]) == ("SASL_PLAINTEXT", "http")
+    encrypted = load("intake", {"SOCIALSOG_KAFKA_CA": "/ca.pem", "SOCIALSOG_HTTP_CA": "/ca.pem"})
+    assert (encrypted.tls.kafka_protocol, encrypted.url("audit").partition(":")[0]) == ("SASL_SSL", "https")
+    assert load("intake", {"KAFKA_SECURITY_PROTOCOL": "SASL_SSL"}).tls.kafka_ca is None
+
+
+@pytest.mark.parametrize(
+    ("environ", "mend"),
+    [
+        ({"KAFKA_SECURITY_PROTOCOL": "PLAINTEXT"}, "KAFKA_SECURITY_PROTOCOL"),
+        ({"KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT", "SOCIALSOG_KAFKA_CA": "/ca.pem"}, "nothing would be encrypted"),
+        ({"SOCIALSOG_HTTP_CERTIFICATE": "/a.crt"}, "SOCIALSOG_HTTP_KEY"),
+    ],
+)
+def test_half_a_setting_is_refused(environ: dict[str, str], mend: str) -> None:
+    with pytest.raises(Fatal, match=mend):
+        load("intake", environ)
+
+
+def test_an_authority_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    with pytest.raises(Fatal, match=r"missing\.pem"):
+        trusting(tmp_path / "missing.pem")
+
+
+def test_the_database_url_keeps_how_it_is_encrypted_and_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / "postgres-intake").write_text("secret")
+    url = "postgresql://db:5432/socialsog?sslmode=verify-full&sslrootcert=/ca.pem&options=-csearch_path%3Dpublic"
+    found = load("intake", {"DATABASE_URL": url, "SOCIALSOG_SECRETS": str(tmp_path)}).database_url("intake")
+    assert found == "postgresql+psycopg://intake:secret@db:5432/socialsog?sslmode=verify-full&sslrootcert=%2Fca.pem"
+
+
+def test_while_a_token_is_replaced_both_are_good(tmp_path: Path) -> None:
+    secrets = Secrets(tmp_path / "secrets")
+    secrets.make_all(CODES, tmp_path / "keys")
+    credentials = Credentials(secrets.folder / "credentials.json")
+
+    def known(token: str) -> bool:
+        return credentials.of(f"Bearer {token}") is not None
+
+    old = secrets.read("http-operator")
+    secrets.add_token("operator", CODES)
+    new = secrets.read("http-operator")
+    assert old != new
+    assert (known(old), known(new)) == (True, True)
+    secrets.make_all(CODES, tmp_path / "keys")
+    assert (known(old), known(new)) == (True, True), "a start in between changes nothing"
+    secrets.drop_token("operator", CODES)
+    assert (known(old), known(new)) == (False, True)
+
+
+def test_a_new_municipal_key_stands_before_the_older_ones_and_is_the_public_one(tmp_path: Path) -> None:
+    secrets = Secrets(tmp_path / "secrets")
+    secrets.make_all(CODES, tmp_path / "keys")
+    secrets.add_municipal_key("101", tmp_path / "keys")
+    held = KeySet.import_key_set(msgspec.json.decode((secrets.folder / "municipality-101.jwk").read_bytes()))
+    assert [key.kid for key in held.keys] == ["101-2", "101-1"]
+    public = msgspec.json.decode((tmp_path / "keys" / "101.json").read_bytes())
+    assert public["kid"] == "101-2"
+    assert "d" not in public
+    secrets.drop_municipal_keys("101")
+    assert [key["kid"] for key in msgspec.json.decode((secrets.folder / "municipality-101.jwk").read_bytes())["keys"]] == [
+        "101-2"
+    ]
+
+
+def test_while_the_authority_is_replaced_both_are_trusted(tmp_path: Path) -> None:
+    certificates = Certificates(tmp_path)
+    certificates.make()
+    certificates.new_authority()
+    certificates.trust_also_present()
+    assert len(trusting(certificates.trusted).get_ca_certs()) == 2
+    certificates.trust_only_present()
+    assert len(trusting(certificates.trusted).get_ca_certs()) == 1
+    assert certificates.key("kafka").stat().st_mode & 0o077 == 0
