@@ -121,7 +121,7 @@ class Attempts:
         tries: dict[str, Callable[[], Any]] = {
             "create a topic": lambda: self.client.create_topics({f"{name}.more": {"num_partitions": 1, "replication_factor": 1}}),
             "delete a topic": lambda: self.client.delete_topics([name]),
-            "delete messages": lambda: self.client.delete_records({TopicPartition(name, 0): 1}),
+            "delete messages": lambda: self.client.delete_records({TopicPartition(name, 0): 1}, partition_leader_id=self._node),
             "more partitions": lambda: self.client.create_partitions({name: 9}),
             "change a topic's settings": lambda: self.client.alter_configs([settings], raise_on_unknown=False),
             "change the broker's settings": lambda: self.client.alter_configs([server], raise_on_unknown=False),
