@@ -28,7 +28,7 @@ from services.runtime.tables import GRANTS as RUNTIME_GRANTS
 
 USUAL = "SELECT, INSERT, UPDATE"
 """What a role may do with a table of its own whose store says nothing else."""
-FORMAT = "2"
+FORMAT = "3"
 """Raise when this module gives other rights for the same declaration: systems made before then get them too."""
 
 

@@ -96,7 +96,7 @@ Table(
 Table(
     "key_ring",  # one row: which ring of keys `record` is hashed under
     metadata,
-    Column("id", SmallInteger, CheckConstraint("id = 1"), primary_key=True),
+    Column("id", SmallInteger, CheckConstraint("id = 1"), primary_key=True, autoincrement=False),
     Column("fingerprint", Text, nullable=False),
 )
 

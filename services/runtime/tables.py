@@ -141,8 +141,6 @@ HANDOVER = """
     UNION ALL SELECT NULL, 'set_aside:' || coalesce(topic, origin), count(*)::bigint
         FROM dead_letter WHERE redriven_at IS NULL GROUP BY 1, 2
     UNION ALL SELECT NULL, 'work:' || kind, count(*)::bigint FROM work GROUP BY kind
-    UNION ALL SELECT NULL, 'set_aside:' || coalesce(topic, origin), count(*)::bigint
-        FROM dead_letter WHERE redriven_at IS NULL GROUP BY 1, 2
     UNION ALL SELECT NULL, 'dead_since:' || coalesce(topic, origin), extract(epoch FROM min(created_at))::bigint
         FROM dead_letter WHERE redriven_at IS NULL GROUP BY 1, 2
     UNION ALL SELECT NULL, 'behind:' || topic || '/' || partition, published FROM outbox_position WHERE published < last

@@ -39,8 +39,8 @@ def median(measure: Callable[[], float], runs: int = RUNS) -> float:
 
 def messages(connection: "psycopg.Connection[Any]", most: int = KAFKA_MESSAGES) -> list[Message]:
     """Records as they stand in intake's outbox: the very bytes that were published."""
-    query = "SELECT partition, key, payload FROM intake.outbox WHERE topic = %s ORDER BY position LIMIT %s"
-    rows = connection.execute(query, (RECORD.name, most))
+    query = "SELECT partition, key, payload FROM intake.outbox WHERE topic = %s AND position <= %s"
+    rows = connection.execute(query, (RECORD.name, most // RECORD.partitions))
     return [(partition, key.encode(), bytes(payload)) for partition, key, payload in rows]
 
 

@@ -25,6 +25,13 @@ _OPEN = """
         = (SELECT count(*) FROM notification.draft WHERE week = %(week)s AND state <> 'composing')
         AND NOT EXISTS (SELECT FROM notification.work)
 """
+_OPEN_DELIVERIES = """
+    SELECT (SELECT count(*) FROM notification.letter) - (SELECT coalesce(sum(amount), 0) FROM delivery.ledger
+        WHERE measure IN ('acknowledged', 'refused', 'failed', 'suppressed', 'returned'))
+        + (SELECT count(*) FROM notification.draft WHERE state IN ('waiting', 'composing'))
+        + (SELECT count(*) FROM notification.work)
+"""
+_ACKNOWLEDGED = "SELECT coalesce(sum(amount), 0) FROM delivery.ledger WHERE week = %(week)s AND measure = 'acknowledged'"
 _WAITING = "SELECT count(*) FROM notification.draft WHERE state IN ('waiting', 'composing')"
 MOST_OF_QUERY = 3
 """Times the seconds of one plain query."""
@@ -112,15 +119,7 @@ class Week:
     def _settled(self) -> bool:
         if self.town.ask(_WAITING):
             reviewers.review(self.town.doors)
-        return not self.town.ask(OPEN_DELIVERIES)
-
-
-OPEN_DELIVERIES = """
-    SELECT (SELECT count(*) FROM notification.letter) - (SELECT coalesce(sum(amount), 0) FROM delivery.ledger
-        WHERE measure IN ('acknowledged', 'refused', 'failed', 'suppressed', 'returned'))
-        + (SELECT count(*) FROM notification.draft WHERE state IN ('waiting', 'composing'))
-        + (SELECT count(*) FROM notification.work)
-"""
+        return not self.town.ask(_OPEN_DELIVERIES)
 
 
 def first(town: Town, bench: Bench, meter: Meter, results: Results) -> None:
@@ -139,9 +138,6 @@ def measured(town: Town, bench: Bench, meter: Meter, results: Results, number: i
     results.add(Figure("whole week", sum(week.stages.values()), "s", detail=detail))
     _against_query(town, week, results)
     _account(town, week, results)
-
-
-_ACKNOWLEDGED = "SELECT coalesce(sum(amount), 0) FROM delivery.ledger WHERE week = %(week)s AND measure = 'acknowledged'"
 
 
 def _against_query(town: Town, week: Week, results: Results) -> None:
