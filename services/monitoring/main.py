@@ -86,7 +86,7 @@ class Monitor:
         """Session after session until told to stop. Raises Fatal, Hanging."""
         asked = broker.Broker(self.settings)
         broker.wait_for_broker(asked)
-        asked.check_rights(TOPICS, [])
+        broker.wait_for_rights(asked, TOPICS, [])
         asked.close()
         log.info("started")
         while not self._stop.is_set():

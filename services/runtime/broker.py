@@ -5,7 +5,8 @@ Reading a topic without the right raises nothing (poll is silently empty), so ri
 """
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from threading import Event as Signal
 from typing import Any
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, OffsetAndMetadata, TopicPartition
@@ -21,6 +22,9 @@ BOOTSTRAP_TIMEOUT_MS = 4_000
 """A client that meets a broker which is not yet unfenced hangs for this long; short, because we try again anyway."""
 SESSION_TIMEOUT_MS = 6_000
 """A killed copy's partitions move after this time; the broker's default minimum."""
+RIGHTS_SECONDS = 20.0
+"""How long a right may be missing at a start: provisioning of all topics takes five seconds, on a busy machine fifteen."""
+RIGHTS_PAUSE_SECONDS = 0.5
 POLL_RECORDS = 5_000
 """Messages per poll and hence per transaction: large enough for COPY, small enough for memory (about 5 MB)."""
 
@@ -156,6 +160,20 @@ def wait_for_broker(broker: Broker, deadline_s: float = 60) -> str:
         except Transient:
             if time.monotonic() > end:
                 raise Fatal(f"no Kafka at {broker.settings.kafka}: start it, or set KAFKA_BOOTSTRAP_SERVERS") from None
+
+
+def wait_for_rights(broker: Broker, reads: Sequence[Topic], writes: Sequence[Topic], deadline_s: float = RIGHTS_SECONDS) -> None:
+    """Return once this principal may do all that. Raises Fatal that says what it lacks, or that no broker answers, after a while:
+    whoever starts now may meet a Kafka that is just being provisioned, or one that dies between two questions.
+    """
+    end = time.monotonic() + deadline_s
+    while True:
+        try:
+            return broker.check_rights(reads, writes)
+        except (Fatal, Transient) as error:
+            if time.monotonic() > end:
+                raise Fatal(str(error)) from None
+        Signal().wait(RIGHTS_PAUSE_SECONDS)
 
 
 def partition(settings: Settings, topic: Topic, number: int) -> TopicPartition:

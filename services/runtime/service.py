@@ -99,7 +99,7 @@ class Service:
         writes = written_by(self.settings.service, self.settings.municipalities)
         cluster = broker.Broker(self.settings)
         broker.wait_for_broker(cluster)
-        cluster.check_rights([each.topic for each in self._subscriptions], writes)
+        broker.wait_for_rights(cluster, [each.topic for each in self._subscriptions], writes)
         cluster.close()
         threads = [Thread(target=self._guarded, args=(part,), name=name) for name, part in self._parts(writes)]
         for thread in threads:

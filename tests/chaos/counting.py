@@ -70,7 +70,6 @@ class Counting:
             yield
 
     def _count(self, transaction: Transaction, events: Sequence[Event[Extract]]) -> None:
-        transaction.execute("SELECT count(*) FROM applied")
         self.applied.update(event.key for event in events)
 
     def arrived(self) -> bool:
@@ -114,4 +113,5 @@ def running(part: Callable[[Signal], None]) -> Iterator[None]:
     finally:
         stop.set()
         thread.join(30)
+    assert not thread.is_alive(), "it does not end"
     assert not failures, failures

@@ -15,8 +15,13 @@ from tests.chaos.strikes import Simple, Strike
 
 BATCH_HEAD = struct.Struct(">qi")
 """A record batch begins with its base offset and the number of bytes that follow these twelve."""
+LAST_OFFSET_DELTA, BEFORE_DELTA = struct.Struct(">i"), 23
+"""How many offsets it spans, less one; behind its head, leader epoch, magic, checksum and attributes."""
 DERIVED = (".index", ".timeindex", ".txnindex", ".snapshot")
 """Files that the broker makes anew from the log."""
+AWAY_SECONDS = (0.5, 3.0)
+LEAST_KEPT, MOST_KEPT = 0.3, 0.99
+"""Parts of a log that are left."""
 
 
 def lose_log(server: KafkaServer) -> None:
@@ -36,36 +41,33 @@ def lose_tail(server: KafkaServer, topic: str, partition: int, end: int) -> int:
         if path.suffix in DERIVED:
             path.unlink()
     kept, size = int(segment.stem), 0
-    for first, last, following in batches(segment):
+    for last, following in batches(segment):
         if last >= end:
             break
         kept, size = last + 1, following
-        assert first <= last
     with segment.open("r+b") as file:
         file.truncate(size)
     return kept
 
 
-def batches(segment: Path) -> Iterator[tuple[int, int, int]]:
-    """The record batches of a segment: first and last offset, and where in the file the next one begins."""
+def batches(segment: Path) -> Iterator[tuple[int, int]]:
+    """The record batches of a segment: last offset, and where in the file the next one begins."""
     content, place = segment.read_bytes(), 0
     while place + BATCH_HEAD.size < len(content):
         first, length = BATCH_HEAD.unpack_from(content, place)
-        (delta,) = struct.unpack_from(">i", content, place + 23)  # lastOffsetDelta, after epoch, magic, checksum, attributes
+        (delta,) = LAST_OFFSET_DELTA.unpack_from(content, place + BEFORE_DELTA)
         place += BATCH_HEAD.size + length
-        yield first, first + delta, place
-
-
-AWAY_SECONDS = (0.5, 3.0)
-LEAST_KEPT, MOST_KEPT = 0.3, 0.99
-"""Parts of a log that are left."""
+        yield first + delta, place
 
 
 def _tail_is_lost(scene: Scene, chance: Random) -> bool:
     """The last part of a log of ours is gone. Not of receipts: who wrote them is asked again only after a day."""
-    node, seconds, kept = _kafka(scene), chance.uniform(*AWAY_SECONDS), chance.uniform(LEAST_KEPT, MOST_KEPT)
+    seconds, kept = chance.uniform(*AWAY_SECONDS), chance.uniform(LEAST_KEPT, MOST_KEPT)
+    if not scene.system.embedded.running("kafka"):
+        return False
+    node = _kafka(scene)
     segments = sorted(each for each in node.node.data.glob("*.v1-*/*.log") if ".receipt." not in each.parent.name)
-    written = [(each, ends) for each in segments if (ends := [last for _, last, _ in batches(each)])]
+    written = [(each, ends) for each in segments if (ends := [last for last, _ in batches(each)])]
     if not written or not scene.take("kafka"):
         return False
     segment, ends = chance.choice(written)
@@ -78,7 +80,7 @@ def _tail_is_lost(scene: Scene, chance: Random) -> bool:
 def _log_is_lost(scene: Scene, chance: Random) -> bool:
     """All of Kafka is gone; it is started anew and provisioned, for which the database must be there."""
     seconds = chance.uniform(*AWAY_SECONDS)
-    if not scene.take("kafka"):
+    if not scene.system.embedded.running("kafka") or not scene.take("kafka"):
         return False
     if not scene.take("postgres"):
         scene.give("kafka")

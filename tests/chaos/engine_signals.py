@@ -61,7 +61,7 @@ def start(servers: EmbeddedEngines, name: str) -> None:
 def _kill(name: str) -> Strike:
     def hit(scene: Scene, chance: Random) -> bool:
         servers, seconds = scene.system.embedded, chance.uniform(*AWAY_SECONDS)
-        if not scene.take(name):
+        if not servers.running(name) or not scene.take(name):
             return False
 
         def mend() -> None:
@@ -78,7 +78,7 @@ def _kill(name: str) -> Strike:
 def _pause(name: str) -> Strike:
     def hit(scene: Scene, chance: Random) -> bool:
         servers, seconds = scene.system.embedded, chance.uniform(*PAUSES_SECONDS)
-        if not scene.take(name):
+        if not servers.running(name) or not scene.take(name):
             return False
 
         def mend() -> None:

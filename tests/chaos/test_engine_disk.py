@@ -21,7 +21,7 @@ pytestmark = pytest.mark.engines
 
 @contextmanager
 def small_disk(folder: Path, megabytes: int, stop: Callable[[], object], start: Callable[[], None]) -> Iterator[SmallDisk]:
-    """An engine's folder on a small disk; a test that cannot have one fails in CI where root is to be had, else is skipped."""
+    """An engine's folder on a small disk; where none can be had the test is skipped, and says why."""
     stop()
     disk = SmallDisk(folder, megabytes)
     try:

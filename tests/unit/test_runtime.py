@@ -4,7 +4,9 @@ import hashlib
 from pathlib import Path
 
 import msgspec
+import psycopg
 import pytest
+import sqlalchemy.exc
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -35,6 +37,13 @@ def test_what_is_logged_of_a_validation_error_names_the_field_and_never_the_valu
     with pytest.raises(msgspec.ValidationError) as caught:
         msgspec.json.decode(b'{"role": "x", "count": "Kanariesen 6101017777"}', type=Secretive)
     assert describe(caught.value) == "ValidationError field=$.count"
+
+
+@pytest.mark.parametrize("state", ["53100", "53200", "57P01", "57P02", "57P03"])
+def test_a_database_without_disk_or_memory_or_that_ends_is_waited_for(state: str) -> None:
+    error = psycopg.errors.lookup(state)()
+    assert is_transient(error)
+    assert is_transient(sqlalchemy.exc.OperationalError("", {}, error))
 
 
 def test_poison_is_not_transient() -> None:
