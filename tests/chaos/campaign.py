@@ -143,6 +143,8 @@ class Campaign:
                 self._drive(drive, striker, began)
             except Late as late:
                 self._violation(f"stuck: {late}")
+                striker.end()
+                self._look()  # what it is that was lost, so that the week cannot end
             self.result.redriven = clerk.redriven
         self.result.strikes, self.result.survived = dict(scene.counts), striker.survived
         self.result.violations += scene.violations
