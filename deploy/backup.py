@@ -5,6 +5,7 @@ and none of the secrets, which are kept apart. A restore is one transaction. Aft
 consumers go on where the database stands, later extracts are read again, and nothing leaves until `socialsog restore reconcile`.
 """
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -20,6 +21,10 @@ from services.delivery.store import RESTORED
 
 COMPRESSION = "gzip:1"
 """Outboxes and evidence are JSON: a fraction of their size, at the speed of a disk. (The wheel has no zstd.)"""
+
+MARK = b"\nsocialsog-sha256:"
+"""What follows pg_dump's own bytes (which name the places of all else, so that it does not mind), with their digest."""
+DIGEST_LENGTH = 64
 
 # Everything is published and read anew. What goes to municipalities is not: it is offered again, with the same ids, when it is
 # known what they have answered.
@@ -45,7 +50,11 @@ def backup(system: System, file: Path) -> int:
     with os.fdopen(os.open(spare, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as written:
         chosen = [f"--schema={schema}" for schema in _schemas(system)]
         _say(_start(system, ["pg_dump", "--format=custom", f"--compress={COMPRESSION}", *chosen], stdout=written))
-        os.fsync(written.fileno())
+    with spare.open("r+b") as whole:
+        digest = hashlib.file_digest(whole, "sha256").hexdigest()
+        whole.write(MARK + digest.encode())
+        whole.flush()
+        os.fsync(whole.fileno())
     os.replace(spare, file)
     return file.stat().st_size
 
@@ -54,7 +63,7 @@ def restore(system: System, file: Path, progress: Progress = silent, *, kafka_is
     """Put the database back to the moment of a backup, beside an empty Kafka. The services are stopped and stay so."""
     if not system.owns_engines and not kafka_is_empty:
         raise BackupFailed("a restore needs an empty Kafka: delete this system's topics, then say --kafka-is-empty")
-    _say(_start(system, ["pg_restore", "--list", str(file)], stdout=subprocess.DEVNULL, database=False))
+    _check(file)
     system.stop_services()
     if system.owns_engines:
         _forget_kafka(system)
@@ -65,6 +74,18 @@ def restore(system: System, file: Path, progress: Progress = silent, *, kafka_is
     progress("database restored, delivery on hold", 2, 3)
     PostgresProvisioning(system.engines, system.secrets, system.namespace).apply()
     progress("tables and rights of this version", 3, 3)
+
+
+def _check(file: Path) -> None:
+    """Raise BackupFailed unless the file is whole: pg_restore is content with one that was cut off."""
+    with file.open("rb") as whole:
+        body = hashlib.sha256()
+        left = file.stat().st_size - len(MARK) - DIGEST_LENGTH
+        while left > 0 and (part := whole.read(min(left, 1 << 20))):
+            body.update(part)
+            left -= len(part)
+        if whole.read() != MARK + body.hexdigest().encode():
+            raise BackupFailed(f"{file} is not a whole backup: take another one")
 
 
 def _forget_kafka(system: System) -> None:

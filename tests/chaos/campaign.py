@@ -8,7 +8,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from deploy import guardian
+from deploy import addresses, guardian
 from deploy.engines import Engines
 from deploy.system import System
 from services.simulator.drive import RUN_AT, Drive, Late
@@ -98,6 +98,8 @@ class Campaign:
         """All of it, from starting the engines to stopping them."""
         began = time.monotonic()
         if self.own:
+            self.system.state.mkdir(mode=0o711, parents=True)
+            addresses.save(self.system.state, addresses.elsewhere(self.system.state))  # beside whatever else runs here
             guardian.watch(self.system.state, remove=False)
         try:
             self.system.start_engines()
@@ -143,6 +145,8 @@ class Campaign:
                 self._drive(drive, striker, began)
             except Late as late:
                 self._violation(f"stuck: {late}")
+                striker.end()
+                self._look()  # what it is that was lost, so that the week cannot end
             self.result.redriven = clerk.redriven
         self.result.strikes, self.result.survived = dict(scene.counts), striker.survived
         self.result.violations += scene.violations

@@ -1,6 +1,5 @@
 """Looks at the end state: history, ledger, audit log, dead letters, and what was told, beside the truth and a quiet run."""
 
-import hashlib
 from collections import Counter, defaultdict
 from pathlib import Path
 
@@ -8,6 +7,7 @@ from deploy.system import System
 from events.topics import DOMAIN_SERVICES
 from services import ledger
 from services.simulator.drive import Late
+from tests.chaos.planted import Which, digest
 from tests.chaos.scene import Scene
 from tests.conftest import MUNICIPALITIES
 from tests.history import violations
@@ -54,20 +54,19 @@ class Looker:
 
     def _dead_letters(self) -> list[str]:
         """What was planted is there once for each reader; everything else was redriven."""
-        there: Counter[tuple[str, str, str]] = Counter()
+        there: Counter[Which] = Counter()
         waiting: list[str] = []
         for service in DOMAIN_SERVICES:
             query = f"SELECT topic, payload, redriven_at IS NULL, reason FROM {{ns}}{service}.dead_letter"
             for topic, payload, waits, reason in self.town.rows(query):
-                which = (service, topic, hashlib.sha256(bytes(payload or b"")).hexdigest())
-                there[which] += which in self.scene.planted.expected
-                if waits and which not in self.scene.planted.expected:
+                which = (service, topic, digest(payload))
+                planted = self.scene.planted.knows(which)
+                there[which] += planted
+                if waits and not planted:
                     waiting.append(f"{service}: {topic} was set aside and nobody planted it ({reason})")
-        missing = [f"{service}: {topic} a planted message was not set aside" for service, topic, _ in self._planted() - there]
-        return waiting + missing + [f"{each[0]}: {each[1]} planted once, set aside twice" for each in there - self._planted()]
-
-    def _planted(self) -> Counter[tuple[str, str, str]]:
-        return self.scene.planted.expected
+        missing = self.scene.planted.expected - there
+        waiting += [f"{service}: {topic} a planted message was not set aside" for service, topic, _ in missing]
+        return waiting + [f"{each[0]}: {each[1]} planted once, set aside twice" for each, times in there.items() if times > 1]
 
 
 def accounts(town: Town) -> list[ledger.WeekLedger]:

@@ -2,17 +2,39 @@
 
 import hashlib
 from collections import Counter
+from collections.abc import Iterable
 from threading import Lock
+
+Which = tuple[str, str, str]
+"""Who must set a message aside, on which topic, and the message's SHA-256."""
 
 
 class Planted:
-    """Digests of the messages that were planted, by who must set them aside: (service, topic, SHA-256)."""
+    """Messages that were planted. `expected` surely lie on their topics; `possible` may, for their sending was disturbed."""
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self.expected: Counter[tuple[str, str, str]] = Counter()
+        self.expected: Counter[Which] = Counter()
+        self.possible: set[Which] = set()
 
-    def add(self, service: str, topic: str, payload: bytes) -> None:
-        """This reader of this topic must set this message aside."""
+    def announce(self, services: Iterable[str], topic: str, payload: bytes) -> list[Which]:
+        """About to be sent: from now on nobody needs to wonder where it comes from."""
+        which = [(service, topic, digest(payload)) for service in services]
         with self._lock:
-            self.expected[service, topic, hashlib.sha256(payload).hexdigest()] += 1
+            self.possible.update(which)
+        return which
+
+    def confirm(self, which: Iterable[Which]) -> None:
+        """It was sent: each of these readers must set it aside."""
+        with self._lock:
+            self.expected.update(which)
+
+    def knows(self, which: Which) -> bool:
+        """Whether a strike has to do with this dead letter."""
+        with self._lock:
+            return which in self.possible
+
+
+def digest(payload: bytes | None) -> str:
+    """How a message is known again."""
+    return hashlib.sha256(payload or b"").hexdigest()

@@ -51,6 +51,19 @@ def _send(scene: Scene, principal: str, topic: Topic, partition: int, messages: 
     return True
 
 
+def _plant(scene: Scene, topic: Topic, partition: int, key: str, payload: bytes) -> bool:
+    """Send what every reader must set aside; whether it surely was sent."""
+    which = scene.planted.announce(_readers(topic), topic.name, payload)
+    sent = _send(scene, topic.writer, topic, partition, [(key, payload)])
+    if sent:
+        scene.planted.confirm(which)
+    return sent
+
+
+def _readers(topic: Topic) -> list[str]:
+    return [reader for reader in topic.readers if reader in DOMAIN_SERVICES]
+
+
 def poison(name: str, weight: float, spoil: Callable[[Envelope, Random], bytes]) -> Strike:
     """A message that every reader must set aside, made from a real one."""
 
@@ -60,11 +73,7 @@ def poison(name: str, weight: float, spoil: Callable[[Envelope, Random], bytes])
         if not old:
             return False
         payload = spoil(msgspec.json.decode(old[0].payload), chance)
-        if not _send(scene, topic.writer, topic, partition, [(old[0].key, payload)]):
-            return False
-        for reader in set(topic.readers) & set(DOMAIN_SERVICES):
-            scene.planted.add(reader, topic.name, payload)
-        return True
+        return _plant(scene, topic, partition, old[0].key, payload)
 
     return Simple(name, weight, hit)
 
@@ -119,11 +128,10 @@ def kill_reader(scene: Scene, chance: Random) -> bool:
     if not old or not scene.take(KILLER):
         return False
     payload = _killer(old[0], chance)
-    if not _send(scene, topic.writer, topic, partition, [(old[0].key, payload)]):
+    if not _plant(scene, topic, partition, old[0].key, payload):
         scene.give(KILLER)
         return False
-    for reader in set(topic.readers) & set(DOMAIN_SERVICES):
-        scene.planted.add(reader, topic.name, payload)
+    for reader in _readers(topic):
         scene.later(0, partial(_redrive, scene, reader, payload))
     scene.later(0, partial(scene.give, KILLER))
     return True

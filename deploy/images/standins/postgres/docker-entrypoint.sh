@@ -9,6 +9,7 @@ chmod 700 "$PGDATA"
 if [ ! -s "$PGDATA/PG_VERSION" ]; then
   [ -z "${POSTGRES_PASSWORD_FILE:-}" ] || POSTGRES_PASSWORD=$(cat "$POSTGRES_PASSWORD_FILE")
   eval "initdb --username=postgres --pwfile=<(printf '%s\n' \"\$POSTGRES_PASSWORD\") ${POSTGRES_INITDB_ARGS:-}"
+  printf "\nlisten_addresses = '*'\n" >> "$PGDATA/postgresql.conf"
   printf '\nhost all all all scram-sha-256\n' >> "$PGDATA/pg_hba.conf"
 fi
 unset POSTGRES_PASSWORD
