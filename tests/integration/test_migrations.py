@@ -186,7 +186,7 @@ def seen(store: Store) -> str:
 
 def the_new_version_works(intake: Store) -> None:
     with intake.transaction() as transaction:
-        transaction.execute("UPDATE outbox SET trace = 'known' WHERE position = 1")
-        assert transaction.execute("SELECT sum(tries) FROM outbox_position").scalar_one() == 0
+        assert transaction.execute("SELECT count(trace) FROM outbox").scalar_one() == 0
+        assert transaction.execute("UPDATE outbox_position SET tries = 1 RETURNING tries").scalar_one() == 1
         valid = transaction.execute("SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass('ix_outbox_key')")
         assert valid.scalar_one()
