@@ -56,8 +56,9 @@ class Meter:
         """What each process of PostgreSQL works for (a role, or its own housekeeping), and its CPU seconds."""
         for backend in postgres.children():
             with suppress(*GONE):
-                title = backend.cmdline()[0].split()
-                yield f"postgres for {title[1].rstrip(':')}", _spent(backend)
+                words = " ".join(backend.cmdline()).split()
+                if len(words) > 1:  # one that has just ended has no title; its time is the postmaster's from now on
+                    yield f"postgres for {words[1].rstrip(':')}", _spent(backend)
 
     def _run(self) -> None:
         look = 0

@@ -145,7 +145,7 @@ def _against_query(town: Town, week: Week, results: Results) -> None:
         bare = baselines.median(lambda: plain.ask(connection, week.label)[0])
         wanted, got = plain.ask(connection, week.label)[1], plain.found_by_run(connection, week.label)
     run = week.stages["run"]
-    detail = {"pairs, query": len(wanted), "pairs, run": len(got), "pairs in both": len(wanted & got)}
+    detail = {"pairs, query": 1.0 * len(wanted), "pairs, run": len(got), "pairs in both": len(wanted & got)}
     goal, met = f"at most {MOST_OF_QUERY}", run <= MOST_OF_QUERY * bare
     results.add(Figure("weekly screening", run, "s", bare, "one SQL query", run / bare, goal, met, detail))
 
