@@ -1,6 +1,7 @@
 """A Kafka that lost its log, or the tail of it: what was published is published again, and whoever reads misses nothing."""
 
 import time
+from contextlib import closing
 from pathlib import Path
 from uuid import UUID
 
@@ -108,7 +109,7 @@ def test_a_municipality_gets_again_only_what_it_has_not_answered(own: Running, k
         desk.approve(desk.decision())
     desk.run()
     first, second = (message.message_id for message in desk.messages())
-    with running(relay.run):
+    with closing(store), running(relay.run):
         wait_until(lambda: on_topic(system) == [first, second], ARRIVE_SECONDS, "both messages")
         desk.answer(desk.messages()[0], "received")
         lose_log(kafka)
@@ -116,8 +117,7 @@ def test_a_municipality_gets_again_only_what_it_has_not_answered(own: Running, k
         system.prepare()
         wait_until(lambda: second in on_topic(system), ARRIVE_SECONDS, "the message without receipt, again")
         wait_until(lambda: not waiting(store), ARRIVE_SECONDS, "everything published")
-    assert on_topic(system) == [second]
-    store.close()
+    assert set(on_topic(system)) == {second}, "by the same id, at least once"
 
 
 def on_topic(system: System) -> list[UUID]:
