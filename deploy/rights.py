@@ -12,6 +12,7 @@ import psycopg
 
 from deploy.engines import Engines
 from deploy.provision.kafka import admin_client, existing_rights, rights
+from deploy.provision.migrations import VERSIONS
 from deploy.provision.postgres import declarations
 from deploy.secrets import LEDGER_READER, kafka_principals
 from events.topics import declared
@@ -70,6 +71,7 @@ def declared_in_postgres() -> set[Held]:
     found = set(_of_the_database())
     for store in declarations():
         found.add(Held(store.service, "schema", store.service, "USAGE"))
+        found.add(Held(store.service, "table", f"{store.service}.{VERSIONS}", "SELECT"))
         for table in store.metadata.tables:
             privileges = store.privileges(table).split(", ")
             found |= {Held(store.service, "table", f"{store.service}.{table}", each) for each in privileges}

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, settings
 from deploy.compose.system import ComposeSystem
 from deploy.system import System
 from deploy.testing import Choice, Running, choose, start
-from services.runtime.database import Store
+from tests.owned_store import OwnedStore
 
 MUNICIPALITIES = ("101", "147", "461", "751", "787", "851")
 """Six municipalities in five districts: enough to cross every border, few enough to start fast."""
@@ -60,14 +60,14 @@ def new_system(running: Running, state: Path, settings: Mapping[str, str] | None
 
 
 @pytest.fixture
-def make_store(running: Running, tmp_path: Path) -> Iterator[Callable[[str], Store]]:
+def make_store(running: Running, tmp_path: Path) -> Iterator[Callable[[str], OwnedStore]]:
     """Stores of services on fresh schemas of one namespace, with the simulated clock at the start of 2026-W38."""
     system = new_system(running, tmp_path)
     system.prepare()
-    opened: list[Store] = []
+    opened: list[OwnedStore] = []
 
-    def make(service: str) -> Store:
-        store = Store(system.settings(service), system.clock)
+    def make(service: str) -> OwnedStore:
+        store = OwnedStore(system, service)
         opened.append(store)
         return store
 

@@ -22,6 +22,7 @@ from services.runtime.relay import Relay, written_by
 from tests.chaos.counting import ARRIVE_SECONDS, Counting, running
 from tests.chaos.engine_log import lose_log, lose_tail
 from tests.integration.test_delivery import Desk
+from tests.owned_store import OwnedStore
 
 
 def republished(counting: Counting) -> None:
@@ -102,7 +103,7 @@ def test_who_starts_while_kafka_is_being_provisioned_waits_for_its_rights(own: R
 def test_a_municipality_gets_again_only_what_it_has_not_answered(own: Running, kafka: KafkaServer, tmp_path: Path) -> None:
     system = System(tmp_path / "state", "delivering", ("101",), own.engines)
     system.prepare()
-    store = Store(system.settings("delivery"), system.clock)
+    store = OwnedStore(system, "delivery")
     desk = Desk(store, tmp_path / "public")
     relay = Relay(system.settings("delivery"), store, written_by("delivery", ("101",)), desk.sender.offer_everything_unanswered)
     for _ in range(2):

@@ -5,23 +5,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from deploy.testing import Running
-from services.runtime.database import Store
-from services.screening.store import metadata
 from tests.conftest import new_system
+from tests.owned_store import OwnedStore
 
 
 @contextmanager
-def opened(running: Running, folder: Path) -> Iterator[Store]:
+def opened(running: Running, folder: Path) -> Iterator[OwnedStore]:
     """Screening's store in a system of its own."""
     system = new_system(running, folder)
     system.prepare()
-    store = Store(system.settings("screening"), system.clock)
+    store = OwnedStore(system, "screening")
     yield store
     store.close()
-
-
-def empty(store: Store) -> None:
-    """Forget everything."""
-    with store.transaction() as transaction:
-        for table in metadata.sorted_tables:
-            transaction.execute(table.delete())

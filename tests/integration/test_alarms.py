@@ -25,7 +25,6 @@ from events.topics import AUDIT
 from services import ledger
 from services.delivery.store import metadata as delivery_tables
 from services.notification.store import DRAFT
-from services.runtime.database import Store
 from services.runtime.http import application
 from services.runtime.lease import Lease
 from services.runtime.settings import load
@@ -33,7 +32,7 @@ from services.screening import alarm_api, watch
 from services.screening.domain.limits import Limits
 from services.screening.watch import Watch
 from tests.conftest import new_system
-from tests.integration.screening_desk import empty
+from tests.owned_store import OwnedStore
 from tests.screening_samples import W38, W39, World, record, within
 
 HOUR = timedelta(hours=1)
@@ -47,21 +46,15 @@ class Desk:
     def __init__(self, system: System) -> None:
         self.system = system
         self.settings = system.settings("screening")
-        self.store = Store(self.settings, system.clock)
-        self.others = {name: Store(system.settings(name), system.clock) for name in OTHERS}
+        self.store = OwnedStore(system, "screening")
+        self.others = {name: OwnedStore(system, name) for name in OTHERS}
         self.clear()
 
     def clear(self) -> None:
         """As new: a first week in which every district has delivered."""
         self.real = timedelta(0)
-        empty(self.store)
-        for name, store in self.others.items():
-            with store.transaction() as transaction:
-                transaction.execute("DELETE FROM dead_letter")
-                transaction.execute("UPDATE outbox_position SET published = last")
-                transaction.execute("DELETE FROM lease")
-                if name in ("notification", "delivery"):
-                    transaction.execute("DELETE FROM draft" if name == "notification" else "DELETE FROM delivery")
+        for store in (self.store, *self.others.values()):
+            store.empty()
         self.world = World(self.store)
         self.world.now(weeks.start(W38))
         self.world.delivered(W38)

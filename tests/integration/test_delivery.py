@@ -24,10 +24,10 @@ from services.delivery.handlers import JOURNAL, SEND, on_cases, on_decisions, ta
 from services.delivery.sealing import Keys
 from services.delivery.work import OFFER_AGAIN, Sender
 from services.runtime.clock import FileClock
-from services.runtime.database import Store
 from services.runtime.errors import Poison
 from services.runtime.events import Event
 from services.runtime.work import Worker
+from tests.owned_store import OwnedStore
 
 FACT = {
     "number": 1, "adult": "Voksen 1", "occurred_on": "2026-09-15", "district": "Fyns Politi", "text": "Simpel vold",
@@ -51,7 +51,7 @@ DIGEST = hashlib.sha256(CONTENT.encode()).hexdigest()
 class Desk:
     """Delivery with its doors replaced by what the test says."""
 
-    def __init__(self, store: Store, keys: Path) -> None:
+    def __init__(self, store: OwnedStore, keys: Path) -> None:
         self.store = store
         self.child = uuid4()
         self.key = ECKey.generate_key("P-256")
@@ -117,7 +117,7 @@ class Desk:
 
 
 @pytest.fixture
-def desk(make_store: Callable[[str], Store], tmp_path: Path) -> Desk:
+def desk(make_store: Callable[[str], OwnedStore], tmp_path: Path) -> Desk:
     return Desk(make_store("delivery"), tmp_path / "public")
 
 

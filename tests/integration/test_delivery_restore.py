@@ -16,21 +16,20 @@ from services.delivery import left
 from services.delivery import store as tables
 from services.delivery.dispatch import Sent
 from services.delivery.restoring import Reconciled, reconcile
-from services.runtime.database import Store
 from services.runtime.errors import Poison
 from tests.integration.test_delivery import Desk
+from tests.owned_store import OwnedStore
 
 
 @pytest.fixture
-def desk(make_store: Callable[[str], Store], tmp_path: Path) -> Desk:
+def desk(make_store: Callable[[str], OwnedStore], tmp_path: Path) -> Desk:
     return Desk(make_store("delivery"), tmp_path / "public")
 
 
 def lose(desk: Desk) -> None:
     """The database goes back to the moment before anything was approved; delivery is on hold."""
+    desk.store.empty("delivery", "message", "feed", "receipt", "work", "outbox", "outbox_position")
     with desk.store.transaction() as transaction:
-        for table in ("delivery", "message", "feed", "receipt", "work", "outbox", "outbox_position"):
-            transaction.execute(f"DELETE FROM {table}")
         transaction.execute("INSERT INTO brake (name, stopped, reason) VALUES (:name, true, :name)", {"name": tables.RESTORED})
 
 
@@ -152,8 +151,8 @@ def approve_other(desk: Desk) -> None:
 
 def test_answers_that_were_lost_are_found_and_what_has_none_is_offered_again(desk: Desk) -> None:
     send(desk, "received", "accepted")
+    desk.store.empty("receipt")
     with desk.store.transaction() as transaction:  # the backup was taken when it had left and nobody had answered
-        transaction.execute("DELETE FROM receipt")
         (row,) = tables.every(transaction)
         row.delivery = msgspec.structs.replace(row.delivery, state="sent", history=row.delivery.history[:2])
         tables.update(transaction, row)

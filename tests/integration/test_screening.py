@@ -12,21 +12,21 @@ from msgspec.structs import replace
 
 from deploy.testing import Running
 from events.record import Record
-from services.runtime.database import Store
 from services.screening.domain.chains import Link, pieces
-from tests.integration.screening_desk import empty, opened
+from tests.integration.screening_desk import opened
+from tests.owned_store import OwnedStore
 from tests.screening_samples import W38, W39, World, record, within
 
 
 @pytest.fixture(scope="module")
-def shared(running: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+def shared(running: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnedStore]:
     with opened(running, tmp_path_factory.mktemp("screening")) as store:
         yield store
 
 
 @pytest.fixture
-def world(shared: Store) -> World:
-    empty(shared)
+def world(shared: OwnedStore) -> World:
+    shared.empty()
     return World(shared)
 
 
@@ -71,9 +71,9 @@ def histories(draw: st.DrawFn) -> list[Record]:
 @given(histories(), st.randoms(use_true_random=False), st.integers(1, 5))
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_order_repetition_and_batching_give_the_evidence_that_the_rule_says(
-    shared: Store, history: list[Record], random: Random, size: int
+    shared: OwnedStore, history: list[Record], random: Random, size: int
 ) -> None:
-    empty(shared)
+    shared.empty()
     world = World(shared)
     stream = [*history, *random.sample(history, len(history) // 2)]
     random.shuffle(stream)
@@ -96,9 +96,9 @@ def test_any_order_repetition_and_batching_give_the_evidence_that_the_rule_says(
 @given(histories(), st.randoms(use_true_random=False))
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_same_again_changes_nothing_and_what_was_covered_stays_covered(
-    shared: Store, history: list[Record], random: Random
+    shared: OwnedStore, history: list[Record], random: Random
 ) -> None:
-    empty(shared)
+    shared.empty()
     world = World(shared)
     world.approve()
     world.records(*history)

@@ -19,12 +19,12 @@ from events.audit import AuditEntry
 from events.candidate import Candidate
 from events.run import Run
 from events.topics import AUDIT, CANDIDATE, EVIDENCE, RUN
-from services.runtime.database import Store
 from services.runtime.http import application, doors
 from services.runtime.settings import load
 from services.screening import api
 from services.screening.store import metadata
-from tests.integration.screening_desk import empty, opened
+from tests.integration.screening_desk import opened
+from tests.owned_store import OwnedStore
 from tests.screening_samples import W38, W39, W40, World, record, within
 
 HOUR = timedelta(hours=1)
@@ -32,15 +32,15 @@ TOKENS = {"operator": "operator", "approver": "approver", "auditor": "auditor", 
 
 
 @pytest.fixture(scope="module")
-def shared(running: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+def shared(running: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnedStore]:
     with opened(running, tmp_path_factory.mktemp("screening")) as store:
         yield store
 
 
 @pytest.fixture
-def world(shared: Store) -> World:
+def world(shared: OwnedStore) -> World:
     """An empty service in its first week; no catalogue is approved."""
-    empty(shared)
+    shared.empty()
     world = World(shared)
     world.now(weeks.start(W38))
     return world
@@ -92,7 +92,7 @@ def test_a_person_may_start_from_the_end_of_the_week_and_only_the_next_one(world
     assert world.runner.start(W38, (), "operator").added
 
 
-def test_week_53_and_the_week_of_the_clock_change_run(shared: Store, world: World) -> None:
+def test_week_53_and_the_week_of_the_clock_change_run(shared: OwnedStore, world: World) -> None:
     for first in ("2026-W43", "2026-W53"):
         with shared.transaction() as transaction:
             for table in metadata.sorted_tables:

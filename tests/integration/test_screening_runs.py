@@ -14,24 +14,24 @@ from events.audit import AuditEntry
 from events.http.identity import ExcludedTie, Tie
 from events.run import Run
 from events.topics import AUDIT, CANDIDATE, RUN
-from services.runtime.database import Store
 from services.runtime.errors import Transient
-from tests.integration.screening_desk import empty, opened
+from tests.integration.screening_desk import opened
+from tests.owned_store import OwnedStore
 from tests.screening_samples import DAY, W38, W39, W40, World, record, within
 
 SECOND = timedelta(seconds=1)
 
 
 @pytest.fixture(scope="module")
-def shared(running: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+def shared(running: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnedStore]:
     with opened(running, tmp_path_factory.mktemp("screening")) as store:
         yield store
 
 
 @pytest.fixture
-def world(shared: Store) -> World:
+def world(shared: OwnedStore) -> World:
     """An empty service with an approved catalogue, in its first week."""
-    empty(shared)
+    shared.empty()
     world = World(shared)
     world.now(weeks.start(W38))
     world.approve()
