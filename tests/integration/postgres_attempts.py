@@ -33,7 +33,7 @@ ELSEWHERE = (
     "CREATE SCHEMA mine",
     "CREATE ROLE mine",
     "CREATE DATABASE mine",
-    "CREATE EXTENSION pg_trgm",
+    "CREATE EXTENSION pg_trgm SCHEMA pg_catalog",
     "ALTER SYSTEM SET work_mem = '1MB'",
     "SELECT * FROM pg_authid",
     "SELECT pg_read_file('postgresql.conf')",
@@ -49,6 +49,8 @@ ELSEWHERE = (
     "GRANT {other} TO {own}",
 )
 """What belongs to the server, or to another role."""
+ALONE = frozenset({"CREATE DATABASE mine", "ALTER SYSTEM SET work_mem = '1MB'"})
+"""What PostgreSQL refuses within a transaction, whoever asks."""
 
 
 class Attempts:
@@ -64,6 +66,7 @@ class Attempts:
         self.connection.close()
 
     def _refused(self, statement: str, **names: Any) -> bool:
+        self.connection.autocommit = statement in ALONE
         try:
             self.connection.execute(SQL(statement).format(**names))
         except psycopg.Error as error:
