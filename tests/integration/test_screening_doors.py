@@ -22,7 +22,6 @@ from events.topics import AUDIT, CANDIDATE, EVIDENCE, RUN
 from services.runtime.http import application, doors
 from services.runtime.settings import load
 from services.screening import api
-from services.screening.store import metadata
 from tests.integration.screening_desk import opened
 from tests.owned_store import OwnedStore
 from tests.screening_samples import W38, W39, W40, World, record, within
@@ -94,9 +93,7 @@ def test_a_person_may_start_from_the_end_of_the_week_and_only_the_next_one(world
 
 def test_week_53_and_the_week_of_the_clock_change_run(shared: OwnedStore, world: World) -> None:
     for first in ("2026-W43", "2026-W53"):
-        with shared.transaction() as transaction:
-            for table in metadata.sorted_tables:
-                transaction.execute(table.delete())
+        shared.empty()
         autumn = World(shared, first)
         autumn.approve()
         father = uuid4()

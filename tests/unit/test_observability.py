@@ -79,7 +79,22 @@ def test_the_check_finds_what_does_not_exist() -> None:
 
 
 def test_no_label_can_carry_a_person_or_a_case() -> None:
-    bounded = {"topic", "fate", "part", "kind", "name", "method", "door", "status", "place", "origin", "state", "district", "le"}
+    bounded = {
+        "topic",
+        "fate",
+        "part",
+        "kind",
+        "name",
+        "method",
+        "door",
+        "status",
+        "place",
+        "origin",
+        "state",
+        "district",
+        "level",
+        "le",
+    }
     assert {label for labels in metrics.declared().values() for label in labels} == bounded | {"municipality"}
 
 
