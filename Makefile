@@ -1,6 +1,6 @@
 # Everything that is done with this checkout. The virtual environment follows requirements.lock by itself.
 .DEFAULT_GOAL := help
-.PHONY: help run start stop status doctor rights rotate clean test test-brokers test-engines test-containers chaos bench
+.PHONY: help run start stop status doctor rights rotate clean test test-brokers test-engines test-operations test-containers chaos bench
 .PHONY: bench-national lint lock migrate backup restore up down down-forget image sbom licences audit lock-supply
 
 VENV := .venv
@@ -44,6 +44,9 @@ test-brokers: $(STAMP)  ## Run a week on three brokers of which one dies after t
 
 test-engines: $(STAMP)  ## Kill, pause, fill and cut off Kafka and PostgreSQL under a service at work (3 min)
 	@$(BIN)/python -m pytest -m engines tests/chaos
+
+test-operations: $(STAMP)  ## Rotate every secret while weeks run, and restore from a backup (minutes)
+	@$(BIN)/python -m pytest -m operations tests/system
 
 chaos: $(STAMP)  ## Run weeks while everything is struck at random, and prove that nothing is lost or doubled (docs/chaos.md)
 	@$(BIN)/python -m tests.chaos $(CHAOS)

@@ -142,18 +142,28 @@ class CaseSystems:
                 self._stop.wait(1)
 
     def _session(self, code: str) -> None:
-        """Read the topic from its beginning, answering what is not answered yet; a municipality's system is one process."""
+        """Read the topic from its beginning, answering what is not answered yet; a municipality's system is one process.
+
+        It ends when the password or the authority was replaced: a Kafka client goes on for ever with those it was made with, and
+        its `poll` is silently empty when they no longer open anything.
+        """
         principal, topic = f"municipality-{code}", municipal_notification(code)
+        given = self._given(principal)
         consumer = broker.consumer(self.settings, principal)
         producer = broker.producer(self.settings, principal)
         try:
             consumer.assign([broker.partition(self.settings, topic, 0)])
             consumer.seek_to_beginning()
-            while not self._stop.is_set():
+            while not self._stop.is_set() and self._given(principal) == given:
                 self._read(consumer, producer, municipal_receipt(code))
         finally:
             consumer.close()
             producer.close(timeout=2)
+
+    def _given(self, principal: str) -> tuple[str, bytes]:
+        """The password and the authority that the municipality was handed last."""
+        authority = self.settings.tls.kafka_ca
+        return self.settings.secret(f"kafka-{principal}"), authority.read_bytes() if authority else b""
 
     def _read(self, consumer: KafkaConsumer, producer: KafkaProducer, receipts: Topic) -> None:
         for messages in consumer.poll(timeout_ms=300).values():

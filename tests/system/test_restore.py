@@ -23,7 +23,7 @@ from tests.conftest import MUNICIPALITIES
 from tests.system.town import Town, difference
 
 WEEKS = ("2026-W38", "2026-W39", "2026-W40")
-pytestmark = pytest.mark.timeout(500)
+pytestmark = [pytest.mark.operations, pytest.mark.timeout(500)]
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ WEEKS = ("2026-W38", "2026-W39")
 PERSONS = 1_000
 INNER = ("kafka-admin", "kafka-controller", "postgres-admin")
 """The engines' own."""
-pytestmark = pytest.mark.timeout(420)
+pytestmark = [pytest.mark.operations, pytest.mark.timeout(420)]
 
 
 class OwnTown(Town):
