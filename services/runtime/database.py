@@ -16,7 +16,14 @@ from services.runtime.transaction import Transaction
 STATEMENT_TIMEOUT_MS = 600_000
 """Ten minutes: longer than the national screening takes, short enough that a forgotten lock is noticed."""
 
-OPTIONS = f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c jit=off -c plan_cache_mode=force_custom_plan"
+IDLE_TIMEOUT_MS = 60_000
+"""A minute: whoever died behind a broken line leaves a session that holds its locks for hours, and everybody waits for it. No
+transaction of ours does anything but talk to the database, except the weekly run, which asks for more (`screening/search.py`)."""
+
+OPTIONS = (
+    f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c idle_in_transaction_session_timeout={IDLE_TIMEOUT_MS} "
+    "-c jit=off -c plan_cache_mode=force_custom_plan"
+)
 """Our tables grow from nothing within minutes: a plan that was kept from when one was empty reads all of it for each row.
 Compiling queries that take milliseconds costs more than it saves."""
 
@@ -24,6 +31,10 @@ Compiling queries that take milliseconds costs more than it saves."""
 def _log_in(settings: Settings, dialect: Dialect, record: Any, arguments: list[Any], named: dict[str, Any]) -> None:
     """Each new connection logs in with the password of that moment, so that a rotated one is used at once."""
     named["password"] = settings.secret(f"postgres-{settings.service}")
+
+
+KEEPALIVE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 30_000}
+"""Half a minute until a line that broke without a word is known to be broken (seconds; the last in milliseconds)."""
 
 
 class Store:
@@ -38,7 +49,7 @@ class Store:
             max_overflow=8,
             pool_pre_ping=True,
             hide_parameters=True,
-            connect_args={"connect_timeout": 5, "options": OPTIONS},
+            connect_args={"connect_timeout": 5, "options": OPTIONS, **KEEPALIVE},
         )
         self.on_commit: list[Callable[[], None]] = []
         event.listen(self.engine, "do_connect", partial(_log_in, settings))

@@ -37,7 +37,8 @@ def is_transient(error: BaseException) -> bool:
     if isinstance(error, httpx.HTTPStatusError):
         return error.response.status_code >= 500 or error.response.status_code == 429
     if isinstance(error, DBAPIError):
-        return error.connection_invalidated or isinstance(error, OperationalError | InterfaceError)
+        ended = isinstance(error.orig, psycopg.errors.IdleInTransactionSessionTimeout)
+        return ended or error.connection_invalidated or isinstance(error, OperationalError | InterfaceError)
     # COPY runs on the driver's own connection, whose errors SQLAlchemy does not wrap.
     return isinstance(error, Transient | KafkaError | httpx.TransportError | psycopg.OperationalError | psycopg.InterfaceError)
 

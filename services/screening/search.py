@@ -27,6 +27,8 @@ from services.screening.evidence import item
 from services.screening.shelf import Entry
 
 AskTies = Callable[[TiesRequest], TiesAnswer]
+PATIENCE = "SET LOCAL idle_in_transaction_session_timeout = '180s'"
+"""While identity answers, which may take two minutes, this transaction is idle."""
 TIES_BATCH = 1_000
 """Adults per question to identity: an answer of some 300 kB, within a second."""
 
@@ -71,6 +73,7 @@ class Ties:
 
 def search(transaction: Transaction, scope: Scope, ask: AskTies) -> Found:
     """Search, and cover what was considered. Raises Transient when something changed meanwhile."""
+    transaction.execute(PATIENCE)
     evidence = _consider(transaction, scope)
     adults = {row.person: row.counted for row in transaction.execute(queries.ADULTS)}
     fired = _fired(transaction, scope)

@@ -3,13 +3,15 @@
 from threading import Event as Signal
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from deploy.system import System
 from events import topics
 from services import ledger
 from services.runtime import broker, work
 from services.runtime.dead_letters import DeadLetters
-from services.runtime.errors import Transient
+from services.runtime.errors import Transient, is_transient
 from services.runtime.work import Effects, Worker, WorkItem
 from tests.integration.test_runtime import Screening, open_store, publish, relay, system, threads, until
 
@@ -43,6 +45,20 @@ def test_work_under_way_keeps_its_claim_and_a_dead_worker_s_is_taken_over(
     with threads(Worker(store, {"read": slow}).run):
         until(lambda: len(done) == 2)
     assert done == [1, 2]
+
+
+def test_who_is_behind_a_broken_line_lets_go_of_its_locks_and_begins_anew(system: System) -> None:
+    lost, alive = open_store(system, "intake"), open_store(system, "intake")
+    take = "INSERT INTO applied VALUES ('topic', 'key', 1) ON CONFLICT (topic, key) DO UPDATE SET version = 2"
+    with lost.engine.connect() as connection:
+        assert connection.execute(text("SHOW idle_in_transaction_session_timeout")).scalar_one() == "1min"
+        connection.execute(text("SET idle_in_transaction_session_timeout = '200ms'"))
+        connection.execute(text(take))
+        with alive.transaction() as transaction:
+            transaction.execute(take)  # waits until PostgreSQL has ended the other
+        with pytest.raises(DBAPIError) as caught:
+            connection.execute(text("SELECT 1"))
+    assert is_transient(caught.value)
 
 
 def test_a_worker_that_was_replaced_sets_nothing_aside(system: System) -> None:
