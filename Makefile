@@ -42,7 +42,7 @@ test: $(STAMP)  ## Run all tests against real engines
 test-brokers: $(STAMP)  ## Run a week on three brokers of which one dies after the other (75 s, 1.5 GB)
 	@$(BIN)/python -m pytest -m brokers tests/system/test_three_brokers.py
 
-test-engines: $(STAMP)  ## Kill, pause, fill and cut off Kafka and PostgreSQL under a service at work (3 min)
+test-engines: $(STAMP)  ## Kill, pause, fill and cut off Kafka and PostgreSQL under a service at work (4 min)
 	@$(BIN)/python -m pytest -m engines tests/chaos
 
 test-operations: $(STAMP)  ## Rotate every secret while weeks run, and restore from a backup (minutes)

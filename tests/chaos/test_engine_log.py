@@ -24,6 +24,8 @@ from tests.chaos.engine_log import lose_log, lose_tail
 from tests.integration.test_delivery import Desk
 from tests.owned_store import OwnedStore
 
+pytestmark = pytest.mark.engines
+
 
 def republished(counting: Counting) -> None:
     """The log holds twenty facts twice, each in a batch of its own, and the consumer has read both."""
