@@ -72,6 +72,11 @@ class WorkItem:
     attempts: int
     crashes: int
 
+    @property
+    def hold(self) -> dict[str, int]:
+        """What the row must still say for the claim to be ours: neither asked for anew nor taken over."""
+        return {"id": self.id, "revision": self.revision, "attempts": self.attempts}
+
 
 class Superseded(Exception):
     """The row was asked for anew or taken over while we worked: our effects must not be committed."""
@@ -149,10 +154,9 @@ class Worker:
         while not stop.wait(RENEW_SECONDS):
             if (item := self._at_work) is None:
                 continue
-            values = {"id": item.id, "revision": item.revision, "attempts": item.attempts, "claim": CLAIM_SECONDS}
             try:
                 with self.store.transaction() as transaction:
-                    transaction.execute(_RENEW, values)
+                    transaction.execute(_RENEW, {**item.hold, "claim": CLAIM_SECONDS})
             except Exception as error:
                 if not is_transient(error):
                     raise
@@ -171,8 +175,7 @@ class Worker:
         points.reach("work_after_commit")
 
     def _remove(self, transaction: Transaction, item: WorkItem) -> None:
-        values = {"id": item.id, "revision": item.revision, "attempts": item.attempts}
-        if transaction.execute(_DONE, values).rowcount != 1:
+        if transaction.execute(_DONE, item.hold).rowcount != 1:
             raise Superseded
 
     def _fail(self, item: WorkItem, error: Exception) -> str:
@@ -187,16 +190,7 @@ class Worker:
 
     def _later(self, item: WorkItem, reason: str, seconds: float) -> None:
         with self.store.transaction() as transaction:
-            transaction.execute(
-                _LATER,
-                {
-                    "id": item.id,
-                    "revision": item.revision,
-                    "attempts": item.attempts,
-                    "error": reason,
-                    "pause": seconds,
-                },
-            )
+            transaction.execute(_LATER, {**item.hold, "error": reason, "pause": seconds})
 
     def _bury(self, item: WorkItem, reason: str) -> None:
         with suppress(Superseded), self.store.transaction() as transaction:

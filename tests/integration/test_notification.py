@@ -8,7 +8,6 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import msgspec
-import psycopg
 import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
@@ -29,7 +28,7 @@ from services.notification.api import routes
 from services.notification.desk import Desk
 from services.notification.handlers import COMPOSE, on_case
 from services.notification.main import build
-from services.notification.store import LEDGER_VIEW, metadata
+from services.notification.store import LEDGER_VIEW
 from services.notification.work import Composer
 from services.runtime.database import Store
 from services.runtime.events import Event
@@ -48,6 +47,7 @@ from tests.notification_samples import (
     key,
     unmask,
 )
+from tests.owned_store import OwnedStore
 
 HERE, ELSEWHERE = "reviewer-1461", "reviewer-1460"
 DRAFT = key("draft")
@@ -133,10 +133,8 @@ def system(running: Running, tmp_path_factory: pytest.TempPathFactory) -> System
 
 @pytest.fixture
 def service(system: System) -> Iterator[Notification]:
-    store = Store(system.settings("notification"), system.clock)
-    with psycopg.connect(system.engines.admin_of(system.engines.database)) as owner:
-        owner.execute(f"SET search_path = {system.settings('notification').database_name('notification')}".encode())
-        owner.execute(f"TRUNCATE {', '.join(metadata.tables)}".encode())
+    store = OwnedStore(system, "notification")
+    store.empty()
     made = Notification(store, system.secrets)
     with made.http:
         yield made

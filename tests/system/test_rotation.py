@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
-import psycopg
 import pytest
 
 from deploy import addresses, guardian, rotation
@@ -48,11 +47,6 @@ class OwnTown(Town):
         super().__exit__()
         self.system.embedded.stop()
         self.system.embedded.postgres.remove()
-
-    def rows(self, query: str, **values: object) -> list[tuple[object, ...]]:
-        engines = self.system.engines
-        with psycopg.connect(engines.admin_of(engines.database)) as connection:
-            return connection.execute(query.replace("{ns}", "own_").encode(), values or None).fetchall()
 
 
 def old_secrets(system: System) -> dict[str, str]:
