@@ -27,7 +27,9 @@ def test_a_missing_district_then_its_late_file_then_a_flood(running: Running, tm
         early = doors.post("operator", "screening", "/runs", {"week": "2026-W39", "without": [MISSING]})
         assert early["status"] in ("waiting", "refused"), early
         drive.move(run_at.replace(hour=12, minute=1))
-        doors.post("operator", "screening", "/runs", {"week": "2026-W39", "without": [MISSING]})
+        # Read by intake is not yet received by screening: until it is, the answer is "waiting", and the operator asks again.
+        ask = {"week": "2026-W39", "without": [MISSING]}
+        drive.wait("the run without a district", lambda: doors.post("operator", "screening", "/runs", ask)["status"] == "finished")
         drive.deliver([each for each in files if each.moment >= run_at])
         drive.decide(2)
         drive.settle("2026-W39")
