@@ -29,7 +29,7 @@ def test_a_missing_district_then_its_late_file_then_a_flood(running: Running, tm
         drive.move(run_at.replace(hour=12, minute=1))
         # Read by intake is not yet received by screening: until it is, the answer is "waiting", and the operator asks again.
         ask = {"week": "2026-W39", "without": [MISSING]}
-        drive.wait("the run without a district", lambda: doors.post("operator", "screening", "/runs", ask)["status"] == "finished")
+        drive.wait("run without it", lambda: doors.post("operator", "screening", "/runs", ask)["status"] == "finished")
         drive.deliver([each for each in files if each.moment >= run_at])
         drive.decide(2)
         drive.settle("2026-W39")
