@@ -97,6 +97,7 @@ def _kafka(scene: Scene) -> KafkaServer:
 
 def _mend(scene: Scene, *taken: str) -> None:
     scene.system.embedded.kafka.start()
+    scene.planted.doubt()
     if "postgres" in taken:
         scene.system.prepare()
     for name in taken:

@@ -29,6 +29,11 @@ class Planted:
         with self._lock:
             self.expected.update(which)
 
+    def doubt(self) -> None:
+        """Kafka has lost something: what was planted may have been in it, and nobody has it to publish again."""
+        with self._lock:
+            self.expected.clear()
+
     def knows(self, which: Which) -> bool:
         """Whether a strike has to do with this dead letter."""
         with self._lock:
