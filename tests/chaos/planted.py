@@ -34,6 +34,11 @@ class Planted:
         with self._lock:
             self.expected.clear()
 
+    def expects(self, which: Which) -> bool:
+        """Whether this reader must set it aside."""
+        with self._lock:
+            return which in self.expected
+
     def knows(self, which: Which) -> bool:
         """Whether a strike has to do with this dead letter."""
         with self._lock:
