@@ -11,6 +11,7 @@ from typing import Any
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, OffsetAndMetadata, TopicPartition
 from kafka.admin import ACLOperation
+from kafka.consumer.fetcher import ConsumerRecord
 from kafka.errors import KafkaError
 from kafka.protocol.consumer import OffsetSpec
 
@@ -82,6 +83,19 @@ def seek(client: KafkaConsumer, place: TopicPartition, offset: int, epoch: int) 
     message is still there; where the log has lost its tail it goes back to what is new. Its public `seek` takes no epoch.
     """
     client._subscription.seek(place, OffsetAndMetadata(offset, "", epoch))
+
+
+def poll(client: KafkaConsumer, timeout_ms: int) -> Mapping[TopicPartition, Sequence[ConsumerRecord]]:
+    """What has come, by partition.
+
+    A consumer that rejoins its group because topics have changed forgets that it does when `poll` returns before the broker has
+    answered: it sends no heartbeat any more, is thrown out, keeps its old partitions and polls in circles. kafka-python 3.0.12
+    lacks what Java's client got by KAFKA-9815; asking once more for the rejoin under way makes the next `poll` complete it.
+    """
+    polled: Mapping[TopicPartition, Sequence[ConsumerRecord]] = client.poll(timeout_ms=timeout_ms)
+    if client._coordinator.rejoining:
+        client._coordinator.request_rejoin()
+    return polled
 
 
 class Broker:

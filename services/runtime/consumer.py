@@ -101,7 +101,7 @@ class Consumer:
             client.subscribe(list(self.subscriptions), listener=self._revoked)
             watchdog = Watchdog(self.settings, self.store, self.broker, (each.topic for each in self.subscriptions.values()))
             while not stop.is_set():
-                polled = client.poll(timeout_ms=POLL_MS)
+                polled = broker.poll(client, POLL_MS)
                 before_seek = self._position(client)
                 for partition, messages in polled.items():
                     if partition not in before_seek:

@@ -3,6 +3,7 @@
 from threading import Event as Signal
 
 import pytest
+from kafka import KafkaAdminClient
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
@@ -128,3 +129,28 @@ def test_a_partition_that_was_taken_away_and_given_back_is_seeked_anew(system: S
         publish(intake, 4)
         until(lambda: "1461-00004" in screening.applied)
     assert screening.applied["1461-00004"] == [1]
+
+
+def test_a_rejoin_that_is_answered_between_two_polls_is_not_forgotten(system: System) -> None:
+    settings, engines = system.settings("screening"), system.engines
+    name = settings.kafka_name(topics.EXTRACT.name)
+    client = broker.consumer(settings)
+    password = {"sasl_plain_username": engines.kafka_admin, "sasl_plain_password": engines.kafka_password}
+    admin = KafkaAdminClient(**broker.login(settings) | password)
+
+    def polled(timeout_ms: int) -> bool:
+        broker.poll(client, timeout_ms)
+        return True
+
+    try:
+        assert client.partitions_for_topic(name) == {0}
+        client.subscribe([name])
+        coordinator = client._coordinator
+        until(lambda: polled(200) and len(client.assignment()) == 1)
+        admin.create_partitions({name: 2})
+        until(lambda: polled(1) and coordinator.rejoining)
+        until(lambda: bool(coordinator._join_task.is_done))
+        until(lambda: polled(200) and len(client.assignment()) == 2 and coordinator.stable())
+    finally:
+        admin.close()
+        client.close(autocommit=False)
