@@ -9,9 +9,11 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from threading import Event as Signal
+from typing import NamedTuple
 
 from kafka import KafkaProducer
-from sqlalchemy import Row
+from kafka.errors import KafkaError
+from kafka.producer.future import FutureRecordMetadata
 
 from events import topics
 from events.topics import Topic
@@ -24,16 +26,18 @@ from services.runtime.settings import Settings
 log = logging.getLogger(__name__)
 
 BATCH = 5_000
-"""Rows per publication: about 4 MB in memory."""
+"""Rows per publication, of all partitions together: about 4 MB in memory."""
 IDLE_SECONDS = 0.5
 """How long a commit of another copy may wait unnoticed; commits of this process wake the relay at once."""
+SEND_SECONDS = 30.0
+"""Longest wait for the broker's answer: longer than the producer itself tries."""
 CHECK_SECONDS = 5.0
 """How often the cluster id and the log ends are compared with what was acknowledged."""
 
 _PENDING = "SELECT topic, partition, published FROM outbox_position WHERE published < last ORDER BY topic, partition"
 _BATCH = """
     SELECT position, key, payload FROM outbox
-    WHERE topic = :topic AND partition = :partition AND position > :published ORDER BY position LIMIT :limit
+    WHERE topic = %s AND partition = %s AND position > %s ORDER BY position LIMIT %s
 """
 _ACKNOWLEDGED = """
     WITH cursor AS (
@@ -57,6 +61,15 @@ _REWIND_CLUSTER = """
 """
 _FORGET_CLUSTERS = "DELETE FROM publication WHERE cluster <> :cluster"
 _OTHER_CLUSTERS = "SELECT EXISTS (SELECT FROM publication WHERE cluster <> :cluster)"
+
+
+class Batch(NamedTuple):
+    """What is published next of one partition: how far it was published, and rows of (position, key, payload)."""
+
+    topic: str
+    partition: int
+    published: int
+    rows: Sequence[tuple[int, str, bytes]]
 
 
 class Relay:
@@ -96,14 +109,13 @@ class Relay:
         self.lease.release()
 
     def step(self) -> bool:
-        """Publish one batch of each partition that has something; whether there was any."""
+        """Publish a batch of every partition that has something, all at once; whether there was any."""
         if time.monotonic() - self._checked > CHECK_SECONDS:
             self.check_log()
-        with self.store.transaction() as transaction:
-            pending = transaction.execute(_PENDING).all()
-        for place in pending:
-            self._publish(place.topic, place.partition, place.published)
-        return bool(pending)
+        batches = self._read()
+        if batches:
+            self._publish(batches)
+        return bool(batches)
 
     def check_log(self) -> None:
         """Compare what the broker has with what it acknowledged, and go back where it has lost something."""
@@ -114,7 +126,7 @@ class Relay:
         ends = self._ends(acknowledged)
         lost = {place: ends[place] for place, last in acknowledged.items() if ends[place] <= last}
         if moved or lost:
-            self._rewind(cluster, lost)
+            self._rewind(cluster, lost, moved=moved)
         self._acknowledged = {place: min(last, ends[place] - 1) for place, last in acknowledged.items()}
         self.cluster, self._checked = cluster, time.monotonic()
 
@@ -123,8 +135,8 @@ class Relay:
         asked = {broker.partition(self.settings, self.topics[topic], number): (topic, number) for topic, number in places}
         return {asked[place]: end for place, end in self.broker.end_offsets(asked).items()}
 
-    def _rewind(self, cluster: str, lost: Mapping[tuple[str, int], int]) -> None:
-        if self.on_lost:
+    def _rewind(self, cluster: str, lost: Mapping[tuple[str, int], int], *, moved: bool) -> None:
+        if self.on_lost and (moved or not all(self.topics[topic].republish for topic, _ in lost)):
             self.on_lost()  # before the loss is forgotten: who dies in between tells it once more, which does no harm
         repeatable = [name for name, topic in self.topics.items() if topic.republish]
         with self.store.transaction() as transaction:
@@ -132,40 +144,65 @@ class Relay:
             for (topic, number), end in lost.items():
                 place = {"cluster": cluster, "topic": topic, "partition": number}
                 transaction.execute(_REWIND_TAIL, {**place, "end": end, "republish": topic in repeatable})
-            moved = transaction.execute(_REWIND_CLUSTER, {"topics": repeatable, "cluster": cluster}).rowcount
+            rewound = transaction.execute(_REWIND_CLUSTER, {"topics": repeatable, "cluster": cluster}).rowcount
             transaction.execute(_FORGET_CLUSTERS, {"cluster": cluster})
-        log.warning("log_lost", extra={"partitions": len(lost), "rewound": moved, "cluster": cluster})
+        log.warning("log_lost", extra={"partitions": len(lost), "rewound": rewound, "cluster": cluster})
 
-    def _publish(self, topic: str, number: int, published: int) -> None:
-        values = {"topic": topic, "partition": number, "published": published, "limit": BATCH}
-        with self.store.transaction() as transaction:
-            rows = transaction.execute(_BATCH, values).all()
-        first, last = self._send(self.topics[topic], number, rows)
+    def _read(self) -> list[Batch]:
+        """What comes next of each partition."""
+        with self.store.transaction() as transaction, transaction.driver.cursor(binary=True) as cursor:
+            pending = transaction.execute(_PENDING).tuples().all()
+            share = max(BATCH // max(len(pending), 1), 1)
+            return [
+                Batch(topic, partition, published, cursor.execute(_BATCH, (topic, partition, published, share)).fetchall())
+                for topic, partition, published in pending
+            ]
+
+    def _publish(self, batches: Sequence[Batch]) -> None:
+        """Send them, and store what the broker has acknowledged. Raises the first error of what it has not."""
+        failures = []
+        sent = self._send(batches)
         points.reach("sent")
-        if first <= self._acknowledged.get((topic, number), -1):
+        for batch, futures in zip(batches, sent, strict=True):
+            try:
+                offsets = [int(future.get(timeout=SEND_SECONDS).offset) for future in futures]
+            except KafkaError as error:
+                failures.append(error)
+            else:
+                self._acknowledge(batch, min(offsets), max(offsets))
+        if failures:
+            raise failures[0]
+
+    def _send(self, batches: Iterable[Batch]) -> list[list[FutureRecordMetadata]]:
+        """Send all of it, and wait until the broker has said something of each row."""
+        if self._producer is None:
+            self._producer = broker.producer(self.settings)
+        send = self._producer.send
+        sent = []
+        for batch in batches:
+            name = self.settings.kafka_name(batch.topic)
+            sent.append([send(name, payload, key.encode(), partition=batch.partition) for _, key, payload in batch.rows])
+        points.reach("sending")
+        self._producer.flush(timeout=SEND_SECONDS)
+        return sent
+
+    def _acknowledge(self, batch: Batch, first: int, last: int) -> None:
+        """Move the cursor past what got these offsets, unless they tell that the log has lost its tail."""
+        topic, place = self.topics[batch.topic], (batch.topic, batch.partition)
+        if first <= self._acknowledged.get(place, -1):
             self._checked = 0.0
             if self.broker.cluster_id() != self.cluster:
                 return  # all is another: the next look sees to it
-            self._rewind(self.cluster, {(topic, number): first})
-            if self.topics[topic].republish:
+            self._rewind(self.cluster, {place: first}, moved=False)
+            if topic.republish:
                 return
+        values = {"topic": batch.topic, "partition": batch.partition, "published": batch.published, "cluster": self.cluster}
         with self.store.transaction() as transaction:
             self.lease.confirm(transaction)
-            transaction.execute(_ACKNOWLEDGED, {**values, "last": rows[-1].position, "offset": last, "cluster": self.cluster})
-        self._acknowledged[topic, number] = last
-        metrics.PUBLISHED.labels(metrics.label(self.topics[topic])).inc(len(rows))
+            transaction.execute(_ACKNOWLEDGED, {**values, "last": batch.rows[-1][0], "offset": last})
+        self._acknowledged[place] = last
+        metrics.PUBLISHED.labels(metrics.label(topic)).inc(len(batch.rows))
         metrics.PUBLISHED_AT.set_to_current_time()
-
-    def _send(self, topic: Topic, number: int, rows: Sequence["Row[tuple[int, str, bytes]]"]) -> tuple[int, int]:
-        """Send these rows; the first and the last offset that they got."""
-        if self._producer is None:
-            self._producer = broker.producer(self.settings)
-        name = self.settings.kafka_name(topic.name)
-        futures = [self._producer.send(name, row.payload, row.key.encode(), partition=number) for row in rows]
-        points.reach("sending")
-        self._producer.flush(timeout=30)
-        offsets = [int(future.get(timeout=30).offset) for future in futures]
-        return min(offsets), max(offsets)
 
     def _reset(self) -> None:
         self._checked = 0.0
