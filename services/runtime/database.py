@@ -37,6 +37,10 @@ KEEPALIVE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count"
 """Half a minute until a line that broke without a word is known to be broken (seconds; the last in milliseconds)."""
 
 
+CONNECTIONS = 8
+"""Kept open, of those that were ever needed at once: opening one costs 10 ms of both sides, and all that it knew of tables."""
+
+
 class Store:
     """A service's database: opens transactions and wakes whoever waits for their commits."""
 
@@ -45,8 +49,8 @@ class Store:
         self.clock = clock
         self.engine: Engine = create_engine(
             settings.database_url(settings.service),
-            pool_size=4,
-            max_overflow=8,
+            pool_size=CONNECTIONS,
+            max_overflow=4,
             pool_pre_ping=True,
             hide_parameters=True,
             connect_args={"connect_timeout": 5, "options": OPTIONS, **KEEPALIVE},
