@@ -58,7 +58,8 @@ class Town:
     def pids(self) -> dict[str, int]:
         """Processes to watch, by name."""
         processes = {name: self.system.services.process(name).pid for name in SERVICES}
-        engines = {"kafka": self.system.embedded.kafka.process.pid, "postgres": self.system.embedded.postgres.process.pid}
+        (broker,) = self.system.embedded.kafka.nodes
+        engines = {"kafka": broker.process.pid, "postgres": self.system.embedded.postgres.process.pid}
         return {name: pid for name, pid in (processes | engines).items() if pid is not None}
 
     def connect(self) -> "psycopg.Connection[Any]":
