@@ -37,7 +37,7 @@ rotate: $(STAMP)  ## Replace secrets while the system runs: SECRET=kafka-intake 
 	@$(BIN)/python -m deploy rotate $(or $(SECRET),all)
 
 test: $(STAMP)  ## Run all tests against real engines
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-brokers: $(STAMP)  ## Run a week on three brokers of which one dies after the other (75 s, 1.5 GB)
 	@$(BIN)/python -m pytest -m brokers tests/system/test_three_brokers.py
