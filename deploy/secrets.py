@@ -16,6 +16,7 @@ import msgspec
 from joserfc.jwk import ECKey
 
 from events.municipalities import DISTRICTS
+from events.topics import DOMAIN_SERVICES
 from services.runtime.credentials import Principal
 from services.runtime.settings import SERVICES
 
@@ -123,7 +124,7 @@ class Secrets:
         private_folder(self.folder)
         for principal in kafka_principals(codes):
             self.ensure(f"kafka-{principal}")
-        for role in (*SERVICES, LEDGER_READER):
+        for role in (*DOMAIN_SERVICES, LEDGER_READER):
             self.ensure(f"postgres-{role}")
         self.ensure("pseudonym-key")
         self.ensure("dispatch-key")

@@ -157,7 +157,7 @@ class Broker:
 
     def operations(self, about: Iterable[Topic]) -> dict[str, set[str]]:
         """Names of the operations that this principal may do, by topic; topics that it may not even see are left out."""
-        return {name: _operations(topic) for name, topic in self.described(about).items()}
+        return {name: allowed(topic) for name, topic in self.described(about).items()}
 
     def check_rights(self, reads: Iterable[Topic], writes: Iterable[Topic]) -> None:
         """Raise Fatal that names the first topic and right that this principal lacks."""
@@ -171,7 +171,8 @@ class Broker:
                 raise Fatal(f"{who} may not {operation.name} topic {topic.name}: provision again with `make start`")
 
 
-def _operations(description: Mapping[str, Any]) -> set[str]:
+def allowed(description: Mapping[str, Any]) -> set[str]:
+    """Names of the operations that whoever asked may do, from what the cluster says of a topic."""
     found = description.get("topic_authorized_operations", description.get("authorized_operations")) or ()
     if isinstance(found, int):
         return {operation.name for operation in ACLOperation if found >= 0 and found >> operation.value & 1}

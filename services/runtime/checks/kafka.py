@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from events.topics import Topic, declared
-from services.runtime.broker import Broker
+from services.runtime.broker import Broker, allowed
 from services.runtime.checks.finding import Finding, bad, ok, warn
 
 PROVISION = "make start  # provisions what is missing"
@@ -15,10 +15,11 @@ SHOWN = 3
 def check(cluster: Broker, reads: Sequence[Topic], writes: Sequence[Topic]) -> list[Finding]:
     """Brokers, topics, copies and rights. Raises Transient when no broker answers."""
     topics = {topic.name: topic for topic in (*reads, *writes)}
-    everything = [topic for topic in declared(cluster.settings.municipalities) if topic.name not in topics]
-    described = cluster.described(topics.values())
-    allowed = cluster.operations([*topics.values(), *everything])
-    return [_brokers(cluster), _topics(topics, described), _copies(described), _rights(reads, writes, allowed)]
+    everything = {topic.name: topic for topic in declared(cluster.settings.municipalities)} | topics
+    described = cluster.described(everything.values())
+    rights = {name: allowed(each) for name, each in described.items()}
+    ours = {name: each for name, each in described.items() if name in topics}
+    return [_brokers(cluster), _topics(topics, ours), _copies(ours), _rights(reads, writes, rights)]
 
 
 def unreachable(address: str) -> Finding:
@@ -54,14 +55,11 @@ def _copies(described: Mapping[str, Any]) -> Finding:
     return ok("copies", f"{len(partitions)} partitions, every copy in step")
 
 
-def _rights(reads: Iterable[Topic], writes: Iterable[Topic], allowed: Mapping[str, set[str]]) -> Finding:
+def _rights(reads: Iterable[Topic], writes: Iterable[Topic], held: Mapping[str, set[str]]) -> Finding:
     needs = [(topic.name, "READ") for topic in reads] + [(topic.name, "WRITE") for topic in writes]
-    missing = [f"{right} {name}" for name, right in needs if right not in allowed.get(name, set())]
+    missing = [f"{right} {name}" for name, right in needs if right not in held.get(name, set())]
     surplus = [
-        f"{right} {name}"
-        for name, rights in allowed.items()
-        for right in rights & {"READ", "WRITE"}
-        if (name, right) not in needs
+        f"{right} {name}" for name, rights in held.items() for right in rights & {"READ", "WRITE"} if (name, right) not in needs
     ]
     if missing:
         return bad("rights", f"may not {some(missing)}", PROVISION)
