@@ -4,7 +4,6 @@
 whoever runs it sees it; SIGTERM stops it in order with 0.
 """
 
-import gc
 import logging
 import os
 import signal
@@ -23,7 +22,7 @@ from litestar.params import FromPath
 from litestar.types import ControllerRouterHandler
 
 from events.topics import Topic
-from services.runtime import broker, metrics, points, tracing, versions
+from services.runtime import broker, memory, metrics, points, tracing, versions
 from services.runtime import log as logs
 from services.runtime.checks.finding import Finding, ok, warn
 from services.runtime.checks.moving import restart
@@ -50,12 +49,6 @@ STOP_SECONDS = 20
 """Longest wait for one part to finish what it is doing."""
 LATE_SECONDS = 60.0
 """A repeated action that has not succeeded for so long is worth a look."""
-COLLECT_AFTER = 100_000
-"""New objects before Python looks for circles among them. A batch makes tens of thousands and no circle; with Python's own number
-(700) decoding takes twice as long, and a quarter of the register's load went into looking."""
-OLDER_AFTER = 3
-"""Such looks before a look at older objects too. Each answer over HTTP is a circle that holds some 400 kB: with Python's own
-number (10) a first load gathered 300 MB of them. What is there at the start is left out, so that a look takes milliseconds."""
 EXIT_FATAL = 70
 """BSD's EX_SOFTWARE: the log's last line says what to mend."""
 
@@ -154,7 +147,7 @@ class Service:
         for thread in threads:
             thread.start()
         log.info("started", extra={"clock": type(self.clock).__name__, "automatic_release": self.settings.automatic_release})
-        self._stop.wait()
+        memory.tidy(self._stop)
         for thread in threads:
             thread.join(timeout=STOP_SECONDS)
         self.store.close()
@@ -227,13 +220,11 @@ def main(name: str, build: Callable[[Settings], Service]) -> None:
     """Entry point of a service process."""
     logs.configure(name)
     tracing.configure(name, os.environ)
-    gc.set_threshold(COLLECT_AFTER, OLDER_AFTER, OLDER_AFTER)
+    memory.tune()
     try:
         settings = load(name)
         points.watch(name, settings.environment)
-        service = build(settings)
-        gc.freeze()
-        code = service.run()
+        code = build(settings).run()
     except Fatal as error:
         log.critical("fatal", extra={"error": describe(error)})
         code = EXIT_FATAL
