@@ -45,7 +45,7 @@ test-brokers: $(STAMP)  ## Run a week on three brokers of which one dies after t
 test-engines: $(STAMP)  ## Kill, pause, fill and cut off Kafka and PostgreSQL under a service at work (4 min)
 	@$(BIN)/python -m pytest -m engines tests/chaos
 
-test-operations: $(STAMP)  ## Rotate every secret while weeks run, and restore from a backup (minutes)
+test-operations: $(STAMP)  ## Rotate every secret while weeks run, and restore from a backup (two minutes)
 	@$(BIN)/python -m pytest -m operations tests/system
 
 chaos: $(STAMP)  ## Run weeks while everything is struck at random, and prove that nothing is lost or doubled (docs/chaos.md)
@@ -60,10 +60,10 @@ backup: $(STAMP)  ## Write the whole database at this moment to FILE=…
 restore: $(STAMP)  ## Put the database back to the moment of FILE=…, beside an empty Kafka
 	@$(BIN)/python -m deploy restore "$(FILE)"
 
-bench: $(STAMP)  ## Measure speed and memory at a hundredth of the country's size beside plain Kafka, COPY and SQL (minutes)
+bench: $(STAMP)  ## Measure speed and memory at a hundredth of the country's size beside plain Kafka, COPY and SQL (two minutes)
 	@$(BIN)/python -m tests.benchmarks --size hundredth
 
-bench-national: $(STAMP)  ## The same with 5.9 million persons and 6 million records (an hour, 40 GB); WORLD=folder keeps the world
+bench-national: $(STAMP)  ## The same with 5.9 million persons and 6 million records (forty minutes, 40 GB); WORLD=folder keeps the world
 	@$(BIN)/python -m tests.benchmarks --size full $(if $(WORLD),--world $(WORLD))
 
 lint: $(STAMP)  ## Check style, types and the rules of who imports whom
