@@ -4,9 +4,7 @@ kafka-python's defaults commit on their own, start at the latest message and may
 Reading a topic without the right raises nothing (poll is silently empty), so rights are checked at the start.
 """
 
-import time
 from collections.abc import Iterable, Mapping, Sequence
-from threading import Event as Signal
 from typing import Any
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, OffsetAndMetadata, TopicPartition
@@ -17,6 +15,7 @@ from kafka.protocol.consumer import OffsetSpec
 
 from events.topics import Topic
 from services.runtime.errors import Fatal, Transient
+from services.runtime.patience import until_answered
 from services.runtime.settings import Settings
 
 BOOTSTRAP_TIMEOUT_MS = 4_000
@@ -25,7 +24,6 @@ SESSION_TIMEOUT_MS = 6_000
 """A killed copy's partitions move after this time; the broker's default minimum."""
 RIGHTS_SECONDS = 20.0
 """How long a right may be missing at a start: provisioning of all topics takes five seconds, on a busy machine fifteen."""
-RIGHTS_PAUSE_SECONDS = 0.5
 POLL_RECORDS = 5_000
 """Messages per poll and hence per transaction: large enough for COPY, small enough for memory (about 5 MB)."""
 
@@ -164,9 +162,9 @@ class Broker:
         needs = [(topic, ACLOperation.READ) for topic in reads] + [(topic, ACLOperation.WRITE) for topic in writes]
         if not needs:
             return
-        allowed = self.operations(topic for topic, _ in needs)
+        held = self.operations(topic for topic, _ in needs)
         for topic, operation in needs:
-            if operation.name not in allowed.get(topic.name, set()):
+            if operation.name not in held.get(topic.name, set()):
                 who = self.principal or self.settings.service
                 raise Fatal(f"{who} may not {operation.name} topic {topic.name}: provision again with `make start`")
 
@@ -181,27 +179,20 @@ def allowed(description: Mapping[str, Any]) -> set[str]:
 
 def wait_for_broker(broker: Broker, deadline_s: float = 60) -> str:
     """Cluster id, once the broker answers. Raises Fatal after the deadline."""
-    end = time.monotonic() + deadline_s
-    while True:
-        try:
-            return broker.cluster_id()
-        except Transient:
-            if time.monotonic() > end:
-                raise Fatal(f"no Kafka at {broker.settings.kafka}: start it, or set KAFKA_BOOTSTRAP_SERVERS") from None
+    try:
+        return until_answered(broker.cluster_id, lambda error: isinstance(error, Transient), deadline_s)
+    except Transient:
+        raise Fatal(f"no Kafka at {broker.settings.kafka}: start it, or set KAFKA_BOOTSTRAP_SERVERS") from None
 
 
 def wait_for_rights(broker: Broker, reads: Sequence[Topic], writes: Sequence[Topic], deadline_s: float = RIGHTS_SECONDS) -> None:
     """Return once this principal may do all that. Raises Fatal that says what it lacks, or that no broker answers, after a while:
     whoever starts now may meet a Kafka that is just being provisioned, or one that dies between two questions.
     """
-    end = time.monotonic() + deadline_s
-    while True:
-        try:
-            return broker.check_rights(reads, writes)
-        except (Fatal, Transient) as error:
-            if time.monotonic() > end:
-                raise Fatal(str(error)) from None
-        Signal().wait(RIGHTS_PAUSE_SECONDS)
+    try:
+        until_answered(lambda: broker.check_rights(reads, writes), lambda error: isinstance(error, Fatal | Transient), deadline_s)
+    except Transient as error:
+        raise Fatal(str(error)) from None
 
 
 def partition(settings: Settings, topic: Topic, number: int) -> TopicPartition:

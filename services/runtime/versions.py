@@ -5,20 +5,19 @@ service has in `services/runtime/migrations/`. Each folder is one unbranched lin
 database serves older code: a schema must be at least where its code is, never exactly there.
 """
 
-import time
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy.exc import ProgrammingError
 
 from services.runtime.database import Store
 from services.runtime.errors import Fatal, describe, is_transient
+from services.runtime.patience import until_answered
 
 RUNTIME = "runtime"
 """The line of the tables that every service has."""
 SERVICES_FOLDER = Path(__file__).parents[1]
-RETRY_SECONDS = 0.5
-"""Between two looks whether the database answers at the start of a process."""
 
 
 def folder(line: str) -> Path:
@@ -72,13 +71,9 @@ def check(store: Store) -> None:
 
 def wait_for_tables(store: Store, deadline_s: float = 60) -> None:
     """The same, once the database answers. Raises Fatal after the deadline."""
-    end = time.monotonic() + deadline_s
-    while True:
-        try:
-            return check(store)
-        except Exception as error:
-            if not is_transient(error):
-                raise
-            if time.monotonic() > end:
-                raise Fatal(f"no PostgreSQL for {store.service} ({describe(error)}): start it, or set DATABASE_URL") from None
-            time.sleep(RETRY_SECONDS)
+    try:
+        until_answered(partial(check, store), is_transient, deadline_s)
+    except Exception as error:
+        if not is_transient(error):
+            raise
+        raise Fatal(f"no PostgreSQL for {store.service} ({describe(error)}): start it, or set DATABASE_URL") from None
