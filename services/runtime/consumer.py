@@ -46,7 +46,7 @@ class Subscription:
     decoder: Decoder
 
 
-class Revoked(ConsumerRebalanceListener):  # type: ignore[misc]
+class Revoked(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python has no types to inherit
     """Partitions taken away since they were last looked at. One that comes back meanwhile has forgotten its position."""
 
     def __init__(self) -> None:

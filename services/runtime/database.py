@@ -27,18 +27,16 @@ OPTIONS = (
 """Our tables grow from nothing within minutes: a plan that was kept from when one was empty reads all of it for each row.
 Compiling queries that take milliseconds costs more than it saves."""
 
+KEEPALIVE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 30_000}
+"""Half a minute until a line that broke without a word is known to be broken (seconds; the last in milliseconds)."""
+
+CONNECTIONS, AT_A_PINCH = 8, 4
+"""Kept open, of those that were ever needed at once, for each has to learn the tables; and how many more there may be."""
+
 
 def _log_in(settings: Settings, dialect: Dialect, record: Any, arguments: list[Any], named: dict[str, Any]) -> None:
     """Each new connection logs in with the password of that moment, so that a rotated one is used at once."""
     named["password"] = settings.secret(f"postgres-{settings.service}")
-
-
-KEEPALIVE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 30_000}
-"""Half a minute until a line that broke without a word is known to be broken (seconds; the last in milliseconds)."""
-
-
-CONNECTIONS = 8
-"""Kept open, of those that were ever needed at once: opening one costs 10 ms of both sides, and all that it knew of tables."""
 
 
 class Store:
@@ -50,7 +48,7 @@ class Store:
         self.engine: Engine = create_engine(
             settings.database_url(settings.service),
             pool_size=CONNECTIONS,
-            max_overflow=4,
+            max_overflow=AT_A_PINCH,
             pool_pre_ping=True,
             hide_parameters=True,
             connect_args={"connect_timeout": 5, "options": OPTIONS, **KEEPALIVE},

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, time, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -211,8 +212,7 @@ def test_a_missing_district_and_the_run_without_it(desk: Desk) -> None:
     desk.world.delivered(W39, but=["1461"])
     desk.world.runner.due("schedule")
     assert desk.world.runner.start(W39, ["1461"], "operator").added
-    deliver = lambda: desk.world.extract("1461", W39)  # noqa: E731
-    lives(desk, ("missing_district", "1461"), deliver, {"later": 24 * HOUR})
+    lives(desk, ("missing_district", "1461"), partial(desk.world.extract, "1461", W39), {"later": 24 * HOUR})
 
 
 def test_a_flood_and_a_zero(desk: Desk) -> None:

@@ -228,8 +228,8 @@ CHAIN = {
 
 
 def test_one_trace_leads_from_each_extract_row_to_the_receipt(town: Town) -> None:
-    beside_us(town)
     """Every row that a municipality was told of has one trace, all of whose spans hang together, through all services."""
+    beside_us(town)
     found = traces(town)
     documents = [json.loads(bytes(row[0])) for row in town.rows("SELECT document FROM {ns}delivery.delivery")]
     told = [each for each in documents if each["state"] == "acknowledged" and each["kind"] in ("first", "supplement")]
@@ -244,8 +244,8 @@ def test_one_trace_leads_from_each_extract_row_to_the_receipt(town: Town) -> Non
 
 
 def test_nothing_that_leads_to_a_trace_goes_to_a_municipality(town: Town) -> None:
-    beside_us(town)
     """Neither as a header nor in the message: no trace id, and no id that one could be computed from."""
+    beside_us(town)
     inside = {str(row[0]) for row in town.rows("SELECT record_id FROM {ns}screening.record")}
     inside |= {trace.removeprefix("0x") for trace in traces(town)}
     assert len(inside) > 1_000
