@@ -36,7 +36,7 @@ rights: $(STAMP)  ## Print who may do what with which topic, group, schema and t
 rotate: $(STAMP)  ## Replace secrets while the system runs: SECRET=kafka-intake make rotate; all of them unless named
 	@$(BIN)/python -m deploy rotate $(or $(SECRET),all)
 
-test: $(STAMP)  ## Run all tests against real engines
+test: $(STAMP) $(SUPPLY_STAMP)  ## Run all tests against real engines
 	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-brokers: $(STAMP)  ## Run a week on three brokers of which one dies after the other (75 s, 1.5 GB)

@@ -75,7 +75,7 @@ def test_the_page_of_licences_is_as_generated() -> None:
     assert licences.PATH.read_text(encoding="utf-8") == licences.text(FOUND), "run `make licences`"
 
 
-@pytest.mark.skipif(not SUPPLY.exists(), reason="`make sbom` has not set up the supply tools in this checkout")
+@pytest.mark.skipif(not SUPPLY.exists(), reason="`make test` sets up the supply tools, pytest alone does not")
 def test_the_bill_of_materials_is_valid_complete_and_the_same_each_time() -> None:
     def make(command: str, text: str | None = None) -> str:
         python = SUPPLY / "bin" / "python" if text else Path(sys.executable)
@@ -148,7 +148,7 @@ def test_where_nobody_answers_the_command_says_so_and_fails(
     assert "NOT AUDITED" in capsys.readouterr().err
 
 
-@pytest.mark.skipif(not SUPPLY.exists(), reason="`make audit` has not set up the supply tools in this checkout")
+@pytest.mark.skipif(not SUPPLY.exists(), reason="`make test` sets up the supply tools, pytest alone does not")
 def test_pip_audit_finds_what_the_service_knows_of_a_locked_package(service: Callable[[Respond], str], tmp_path: Path) -> None:
     lock = tmp_path / "requirements.lock"
     lock.write_text(
