@@ -58,10 +58,12 @@ def regroup(transaction: Transaction, seeds: Collection[UUID]) -> list[UUID]:
     transaction.execute(LOCK)
     rows = transaction.execute(_FAMILY, {"seeds": list(seeds)}).all()
     found = pieces(Link(row.record_id, row.live, row.supersedes, row.registered_at) for row in rows)
+    kept = {each.evidence_id for each in found}
+    # A record whose evidence another one has just left stands alone, and may be listed as such already.
+    transaction.execute("DELETE FROM touched WHERE evidence_id = ANY(:found)", {"found": list(kept)})
     copy(transaction, "touched", ("evidence_id", "live", "tip"), [(each.evidence_id, each.live, each.tip) for each in found])
     roots = {member: each.evidence_id for each in found for member in each.members}
     transaction.execute(_ASSIGN, {"records": list(roots), "roots": list(roots.values())})
-    kept = {each.evidence_id for each in found}
     moves: dict[UUID, UUID] = {}
     for row in rows:
         if row.evidence_id not in kept:

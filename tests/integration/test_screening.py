@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from deploy.testing import Running
 from events.record import Record
+from events.topics import RECORD
 from services.screening.domain.chains import Link, pieces
 from tests.integration.screening_desk import opened
 from tests.owned_store import OwnedStore
@@ -131,6 +132,16 @@ def test_a_transferred_case_is_one_piece_with_the_newer_facts(world: World) -> N
     assert evidence(world)[first.record_id][2] == second.record_id
     assert evidence(world)[first.record_id][8] == "1460"
     assert version(world, first.record_id) == 2
+
+
+def test_a_link_that_is_taken_back_in_the_batch_in_which_the_other_record_comes_leaves_two_pieces(world: World) -> None:
+    first = record(uuid4(), within(W38), record_id=IDS[5])
+    second = record(first.person, within(W39), record_id=IDS[3], supersedes=first.record_id)
+    assert len({RECORD.partition(str(each.record_id)) for each in (first, second)}) == 1, "else they are no batch"
+    world.records(second)
+    assert set(evidence(world)) == {first.record_id}
+    world.records(replace(second, revision=2, supersedes=None), first)
+    assert set(evidence(world)) == {first.record_id, second.record_id}
 
 
 def test_the_replaced_record_may_come_later_or_never(world: World) -> None:
