@@ -41,13 +41,18 @@ def build() -> None:
 def have_public(work: Path) -> list[str]:
     """Pull what is missing of the public images; where that cannot be, make stand-ins. The names of those that are stand-ins."""
     wanted = (PYTHON_IMAGE, KAFKA_IMAGE, POSTGRES_IMAGE)
-    if all(present(image) or docker("pull", image, seconds=PULL_SECONDS) for image in wanted):
-        return [image for image in wanted if is_stand_in(image)]
-    _fetch_wheels()
+    if not all(present(image) or docker("pull", image, seconds=PULL_SECONDS) for image in wanted):
+        _stand_in(work, *wanted)
+    stand_ins = [image for image in wanted if is_stand_in(image)]
+    if stand_ins:
+        _fetch_wheels()
+    return stand_ins
+
+
+def _stand_in(work: Path, *wanted: str) -> None:
     made = subprocess.run([str(RECIPE / "standins" / "make.sh"), str(work), sys.executable, *wanted], cwd=CHECKOUT, check=False)
     if made.returncode:
         raise ComposeFailed("images can be neither pulled nor stood in for: see above")
-    return [image for image in wanted if is_stand_in(image)]
 
 
 def is_stand_in(image: str) -> bool:

@@ -1,7 +1,8 @@
 """One campaign: a system with all its copies, a world, a striker, and the looks at the end state between the weeks."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +20,7 @@ from tests.chaos.engine_proxy import put_before
 from tests.chaos.fleet import Fleet
 from tests.chaos.look import Looker, undisturbed
 from tests.chaos.scene import Scene
+from tests.chaos.small_disk import SmallDisk, Unavailable, under_both
 from tests.chaos.strike_people import two_operators
 from tests.chaos.striker import Striker
 from tests.conftest import MUNICIPALITIES
@@ -103,11 +105,13 @@ class Campaign:
             guardian.watch(self.system.state, remove=False)
         try:
             self.system.start_engines()
-            self.system.prepare()
-            self._attacked()
-            self.result.seconds = time.monotonic() - began
-            if self.plan.compare and not self.result.violations:
-                self._compare()
+            with ExitStack() as stack:
+                disks = self._disks(stack) if self.own else {}
+                self.system.prepare()
+                self._attacked(disks)
+                self.result.seconds = time.monotonic() - began
+                if self.plan.compare and not self.result.violations:
+                    self._compare()
         finally:
             self.system.stop()
             if self.own:
@@ -116,14 +120,23 @@ class Campaign:
                 line.close()
         return self.result
 
-    def _attacked(self) -> None:
+    def _disks(self, stack: ExitStack) -> Mapping[str, SmallDisk]:
+        """Disks that can be filled under the engines, where this machine lets us mount them."""
+        try:
+            return stack.enter_context(under_both(self.system.embedded))
+        except Unavailable as reason:
+            self.say(f"no disk is filled: no small file system can be mounted here ({reason})")
+            self.system.start_engines()
+            return {}
+
+    def _attacked(self, disks: Mapping[str, SmallDisk]) -> None:
         self.town = Town.around(self.system, self.folder / "town")
         self.town.folder.mkdir()
         fleet = Fleet(self.system, self.system.state / "points", Random(self.plan.seed), self._violation)
         fleet.start(self.plan.copies)
         try:
             self.town.join()
-            self._weeks(fleet)
+            self._weeks(fleet, disks)
         finally:
             self.town.leave()
             fleet.stop()
@@ -132,8 +145,8 @@ class Campaign:
         self.say(f"VIOLATION {what}")
         self.result.violations.append(what)
 
-    def _weeks(self, fleet: Fleet) -> None:
-        scene = Scene(self.town, fleet, SkewedClock(self.system.clock.path))
+    def _weeks(self, fleet: Fleet, disks: Mapping[str, SmallDisk]) -> None:
+        scene = Scene(self.town, fleet, SkewedClock(self.system.clock.path), disks)
         drive = HarriedDrive(self.town.settings, self.town.world, self.town.folder / "staging", patience_seconds=PATIENCE_SECONDS)
         drive.scene, drive.clock = scene, scene.clock
         self.town.drive = drive

@@ -27,7 +27,8 @@ LEAST_KEPT, MOST_KEPT = 0.3, 0.99
 def lose_log(server: KafkaServer) -> None:
     """Everything is gone, and the next start makes a new cluster: provision users, topics and rights again after it."""
     server.kill()
-    shutil.rmtree(server.folder)
+    server.formatted.unlink()
+    shutil.rmtree(server.node.data)
 
 
 def lose_tail(server: KafkaServer, topic: str, partition: int, end: int) -> int:

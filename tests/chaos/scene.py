@@ -1,7 +1,7 @@
 """What a strike sees: the running system with all its copies, its world and its clock, and what it may do and must report."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event as Signal
 from threading import Lock
@@ -13,6 +13,7 @@ from tests.chaos.clock import SkewedClock
 from tests.chaos.fleet import Fleet
 from tests.chaos.planted import Planted
 from tests.chaos.post import Post
+from tests.chaos.small_disk import SmallDisk
 from tests.system.town import Town
 
 MENDERS = 32
@@ -22,10 +23,11 @@ MENDERS = 32
 class Scene:
     """One running system under attack."""
 
-    def __init__(self, town: Town, fleet: Fleet, clock: SkewedClock) -> None:
+    def __init__(self, town: Town, fleet: Fleet, clock: SkewedClock, disks: Mapping[str, SmallDisk]) -> None:
         self.town = town
         self.fleet = fleet
         self.clock = clock
+        self.disks = disks  # of the engines that have one of their own, by name
         self.planted = Planted()
         self.post = Post(town)
         self.doors = Doors(town.settings)

@@ -11,7 +11,7 @@ from deploy.engines import EmbeddedEngines
 from deploy.waiting import wait_until
 from services.runtime.errors import is_transient
 from tests.chaos.counting import Counting
-from tests.chaos.engine_disk import SmallDisk, Unavailable
+from tests.chaos.small_disk import SmallDisk, Unavailable
 
 NOTICE_SECONDS = 60
 MOST_FACTS = 20_000
