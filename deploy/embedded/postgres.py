@@ -33,7 +33,7 @@ SETTINGS: dict[str, object] = {
     # ... but not at each tenth that is added: while millions of rows came in, looking at them took a third of the server's time.
     "autovacuum_analyze_scale_factor": 0.5,
     "autovacuum_vacuum_insert_scale_factor": 0.5,
-    "shared_buffers": "256MB",
+    "shared_buffers": "192MB",
     # After each checkpoint every page that is touched is written whole. Millions of rows touch the pages of their random keys
     # again and again, so a first load wants few of them; a small system never comes near.
     "max_wal_size": "4GB",

@@ -208,7 +208,7 @@ class Relay:
         self._checked = 0.0
         self.broker.close()
         if self._producer is not None:
-            self._producer.close(timeout=2)
+            broker.end(self._producer)
             self._producer = None
 
 

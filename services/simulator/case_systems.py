@@ -158,7 +158,7 @@ class CaseSystems:
                 self._read(consumer, producer, municipal_receipt(code))
         finally:
             consumer.close()
-            producer.close(timeout=2)
+            broker.end(producer)
 
     def _given(self, principal: str) -> tuple[str, bytes]:
         """The password and the authority that the municipality was handed last."""

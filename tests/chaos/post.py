@@ -60,7 +60,7 @@ class Post:
     def close(self) -> None:
         """End all producers."""
         for each in self._producers.values():
-            each.close(timeout=2)
+            broker.end(each)
 
 
 def handed_over(codes: tuple[str, ...]) -> list[Topic]:

@@ -154,3 +154,13 @@ def test_a_rejoin_that_is_answered_between_two_polls_is_not_forgotten(system: Sy
     finally:
         admin.close()
         client.close(autocommit=False)
+
+
+def test_a_producer_ends_at_once_whatever_it_still_holds(system: System) -> None:
+    settings = system.settings("intake")
+    producer = broker.producer(settings)
+    producer.config["linger_ms"] = producer._accumulator.config["linger_ms"] = 60_000
+    held = producer.send(settings.kafka_name(topics.EXTRACT.name), b"{}", b"key", partition=0)
+    broker.end(producer)
+    assert held.failed()
+    assert not producer._sender.is_alive()
