@@ -63,6 +63,7 @@ def test_a_relay_that_publishes_before_it_looks_notices_the_lost_tail_by_the_off
     counting.relay.check_log()
     assert lose_tail(kafka, counting.topic, 0, 15) == 15
     kafka.start()
+    counting.relay.broker.close()  # its connection went with the broker
     counting.relay._checked = time.monotonic() + 600
     counting.write(10)
     counting.publish()
