@@ -7,6 +7,7 @@ from tests.chaos.scene import Scene
 from tests.chaos.strikes import Simple, Strike
 
 FULL_SECONDS = (1.0, 6.0)
+"""From a few refused writes to an engine that has ended; the journal and the log are written many times a second."""
 
 
 def _full(name: str) -> Strike:

@@ -47,7 +47,7 @@ def test_kafka_s_disk_is_full(counting: Counting, servers: EmbeddedEngines) -> N
     ):
         counting.write(50)
         counting.wait()
-        disk.fill()
+        assert disk.fill()
         counting.write(500)
         wait_until(lambda: kafka.process.pid is None, NOTICE_SECONDS, "Kafka ends, because it has no disk left")
         disk.free()
@@ -66,7 +66,7 @@ def test_postgres_disk_is_full(counting: Counting, servers: EmbeddedEngines) -> 
     ):
         counting.write(50)
         counting.wait()
-        disk.fill()
+        assert disk.fill()
         refusal = refused(counting)
         assert is_transient(refusal)
         disk.free()
