@@ -25,9 +25,10 @@ from services.runtime.settings import Settings
 
 log = logging.getLogger(__name__)
 
-BATCH = 5_000
-"""Rows per publication, of all partitions together: about 4 MB in memory."""
-IDLE_SECONDS = 0.5
+BATCH = 10_000
+"""Rows per publication, of all partitions together: some 10 MB in memory. Larger ones make larger batches for
+whoever consumes them, and each batch has its price."""
+IDLE_SECONDS = 1.0
 """How long a commit of another copy may wait unnoticed; commits of this process wake the relay at once."""
 SEND_SECONDS = 30.0
 """Longest wait for the broker's answer: longer than the producer itself tries."""
@@ -165,7 +166,7 @@ class Relay:
         points.reach("sent")
         for batch, futures in zip(batches, sent, strict=True):
             try:
-                offsets = [int(future.get(timeout=SEND_SECONDS).offset) for future in futures]
+                offsets = list(map(_offset, futures))
             except KafkaError as error:
                 failures.append(error)
             else:
@@ -210,6 +211,11 @@ class Relay:
         if self._producer is not None:
             broker.end(self._producer)
             self._producer = None
+
+
+def _offset(future: FutureRecordMetadata) -> int:
+    """Where the broker has put a row. Raises what it has said instead."""
+    return int((future.value if future.succeeded() else future.get(timeout=SEND_SECONDS)).offset)
 
 
 def written_by(service: str, municipalities: Sequence[str]) -> list[Topic]:

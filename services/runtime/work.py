@@ -31,7 +31,7 @@ MAX_CRASHES = 3
 """Workers that one row may take down before it is set aside."""
 FIRST_PAUSE_SECONDS = 0.25
 LONGEST_PAUSE_SECONDS = 60.0
-IDLE_SECONDS = 0.5
+IDLE_SECONDS = 1.0
 """How long due work of another copy may wait unnoticed; own commits wake the worker."""
 
 _CLAIM = """

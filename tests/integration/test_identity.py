@@ -85,6 +85,17 @@ def test_whoever_changes_to_an_unknown_number_waits_for_it(vault: Vault) -> None
     assert vault.aliases()[held] == (2, Alias(held, held, "identified"))
 
 
+def test_who_is_asked_for_first_by_an_old_number(vault: Vault) -> None:
+    gone, unknown, old, now = cpr(), cpr(), cpr(), cpr()
+    vault.load(person(gone), person(old), person(now), kind="full")
+    vault.load(moved(gone, unknown), moved(old, now))
+    waiting, known = vault.resolve(gone, old)
+    assert (waiting.standing, known.standing) == ("waiting", "identified")
+    made_for = "SELECT s.number, i.borrowed FROM pseudonym s JOIN identity i USING (kind, number, pseudonym)"
+    assert dict(vault.query(made_for)) == {gone: False, now: False}
+    assert vault.resolve(now, old) == [known, known]
+
+
 def test_bad_lines_are_set_aside_beside_good_ones(vault: Vault) -> None:
     good = [person() for _ in range(3)]
     bad = {**person(), "sex": "X"}

@@ -16,11 +16,20 @@ _GIVE = f"""
     ORDER BY kind, number
     ON CONFLICT (kind, number) DO NOTHING
 """
-# No standing: nobody outside holds this pseudonym yet.
+# Nearly everybody asks for a number of its own that has a current line in the register: such a group needs no looking at, and
+# its pseudonym is given out by the statement that finds it. No standing: it is given out below.
 _FIND = f"""
-    SELECT i.pseudonym, s.standing
-    FROM {_ASKED} WITH ORDINALITY AS asked (kind, number, place) LEFT JOIN identity i USING (kind, number)
-    LEFT JOIN pseudonym s USING (pseudonym) ORDER BY place
+    WITH found AS MATERIALIZED (
+        SELECT asked.place, i.kind, i.number, i.pseudonym, s.standing, CASE WHEN s.pseudonym IS NULL AND NOT i.borrowed
+            AND i.kind = 'CPR' THEN EXISTS (SELECT FROM person p WHERE p.cpr = i.number AND p.current_cpr IS NULL) END AS plain
+        FROM {_ASKED} WITH ORDINALITY AS asked (kind, number, place) LEFT JOIN identity i USING (kind, number)
+        LEFT JOIN pseudonym s USING (pseudonym)
+    ), given AS (
+        INSERT INTO pseudonym (pseudonym, canonical, standing, kind, number, since)
+        SELECT pseudonym, pseudonym, 'identified', kind, number, :now FROM found WHERE plain ORDER BY pseudonym
+        ON CONFLICT (pseudonym) DO NOTHING
+    )
+    SELECT pseudonym, CASE WHEN plain THEN 'identified' ELSE standing END FROM found ORDER BY place
 """
 _STANDINGS = "SELECT pseudonym, standing FROM pseudonym WHERE pseudonym = ANY(:pseudonyms)"
 
@@ -30,6 +39,7 @@ def resolve(transaction: Transaction, request: ResolveRequest, actor: str) -> Re
     asked: dict[str, Any] = {
         "kinds": [each.kind for each in request.identities],
         "numbers": [each.number for each in request.identities],
+        "now": transaction.now,
     }
     lock_for_giving(transaction)
     found, standings = _find(transaction, asked)
