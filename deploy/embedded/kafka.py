@@ -21,7 +21,7 @@ from deploy.waiting import DeadlinePassed, wait_until
 from services.runtime.tls import Tls
 
 HEAP_MB = 144
-"""Of which it keeps some 60 in use; with 176 it had 304 MiB resident when all of the country was loaded. A message may be 1 MiB."""
+"""Some 60 of it stay in use; with 176 the node had 304 MiB resident when the country was loaded. A message may be 1 MiB."""
 READY_SECONDS = 60
 """Two seconds on an idle machine; far more on one that does three other things."""
 STOP_SECONDS = 30
