@@ -15,6 +15,7 @@ from alembic.script import Script
 
 _HARMLESS = re.compile(
     r"CREATE TABLE .*|(CREATE (UNIQUE )?INDEX|DROP INDEX) CONCURRENTLY .*|COMMENT ON .*|SET lock_timeout .*|BEGIN|COMMIT"
+    r"|ALTER TABLE \w+ SET \(autovacuum_\w+ = [\d.-]+\)"
 )
 _COLUMN = re.compile(r"ALTER TABLE \w+ ADD COLUMN \w+ (.*)")
 _BINDING = re.compile(r"UNIQUE|PRIMARY|REFERENCES|GENERATED|CHECK|DEFAULT.*\(")

@@ -35,9 +35,11 @@ CATALOGUE = """
     UNION ALL SELECT 'index', indexname, indexdef FROM pg_indexes WHERE schemaname = %(schema)s
     UNION ALL SELECT 'trigger', c.relname || '.' || t.tgname, pg_get_triggerdef(t.oid)
     FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid WHERE c.relnamespace = to_regnamespace(%(schema)s) AND NOT tgisinternal
+    UNION ALL SELECT 'option', relname, CAST(reloptions AS text)
+    FROM pg_class WHERE relnamespace = to_regnamespace(%(schema)s) AND reloptions IS NOT NULL
     UNION ALL SELECT 'function', proname, prosrc FROM pg_proc WHERE pronamespace = to_regnamespace(%(schema)s)
 """
-"""Everything about the tables of a schema; more than Alembic compares (checks, triggers, collations)."""
+"""Everything about the tables of a schema; more than Alembic compares (checks, triggers, collations, options)."""
 
 
 @pytest.fixture

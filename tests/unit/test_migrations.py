@@ -39,6 +39,7 @@ def sample(folder: Path, upgrade: str, *, contract: bool = False) -> list[str]:
         "op.add_column('outbox', sa.Column('tries', sa.Integer, nullable=False, server_default='0'))",
         "op.create_table('new', sa.Column('a', sa.Text)); op.create_index('ix_new_a', 'new', ['a'])",
         "create_concurrently('ix_outbox_key', 'outbox', 'key')",
+        "op.execute('ALTER TABLE outbox SET (autovacuum_vacuum_scale_factor = 0.1)')",
     ],
 )
 def test_what_adds_is_let_through(tmp_path: Path, upgrade: str) -> None:
@@ -58,6 +59,7 @@ def test_what_adds_is_let_through(tmp_path: Path, upgrade: str) -> None:
         "op.create_unique_constraint('one', 'outbox', ['key'])",
         "op.execute('UPDATE outbox SET key = 1')",
         "op.execute('LOCK TABLE outbox')",
+        "op.execute('ALTER TABLE outbox SET UNLOGGED')",
     ],
 )
 def test_what_the_version_before_could_not_live_with_is_found(tmp_path: Path, upgrade: str) -> None:
