@@ -76,7 +76,7 @@ class Consumer:
         self._revoked = Revoked()
         self._places: dict[TopicPartition, offsets.Place] = {}
         self._careful: dict[TopicPartition, int] = {}
-        self._survived: set[TopicPartition] = set()
+        self._survived: set[tuple[str, int]] = set()  # where a start of this very process has been counted
         self._cluster = ""
 
     def run(self, stop: Signal) -> None:
@@ -126,10 +126,9 @@ class Consumer:
         for partition in new:
             with self.store.transaction() as transaction:
                 place = offsets.load(transaction, self._cluster, self._topic(partition).name, partition.partition)
-                if partition in self._survived:
+                if (place.topic, place.partition) in self._survived:
                     offsets.forgive(transaction, place)
             self._places[partition] = place
-            self._survived.add(partition)
             if place.attempts:
                 self._careful[partition] = place.next_offset + broker.POLL_RECORDS
             broker.seek(client, partition, place.next_offset, place.epoch)
@@ -173,6 +172,7 @@ class Consumer:
     def _attempt(self, subscription: Subscription, place: offsets.Place, batch: list[ConsumerRecord]) -> None:
         with self.store.transaction() as transaction:
             offsets.count_attempt(transaction, place)
+        self._survived.add((place.topic, place.partition))
         starts, place.attempts = place.attempts + 1, 0
         if starts > MAX_STARTS and len(batch) == 1:
             self._bury(subscription, place, batch[0], "killed_process", starts)

@@ -176,11 +176,13 @@ def test_a_message_that_kills_the_process_is_set_aside_after_three_starts(system
 
     applied: set[str] = set()
     with threads(relay(system, intake).run):
-        for _ in range(MAX_STARTS + 2):
+        for _ in range(MAX_STARTS + 4):  # one more where a batch was killed first, two where the broker had moved a partition
             copy = Screening(system, die)
             with suppress(Killed):
                 run_until(copy, lambda found: "1461-00003" in found)
             applied |= set(copy.applied)
+            if "1461-00003" in applied:
+                break
     assert applied == {"1461-00001", "1461-00003"}
     (letter,) = DeadLetters(copy.store, lambda transaction, row: None).list()
     assert letter.reason == "killed_process"
