@@ -1,8 +1,8 @@
 """Which statements of a migration the version before could not live with: the rule of *expand, then contract*.
 
 A migration runs while the version before still serves. So it only adds what that version need not know: a table, a column that
-may be empty or has a constant default, an index made CONCURRENTLY. What takes away (a column, a constraint, a name) is for a
-later release, when nobody uses it any more, in a migration that says `contract = True`.
+may be empty or has a constant default, an index made CONCURRENTLY, how eagerly a table is vacuumed. What takes away (a column,
+a constraint, a name) is for a later release, when nobody uses it any more, in a migration that says `contract = True`.
 """
 
 import re

@@ -15,8 +15,7 @@ from events.topics import EVIDENCE
 from services.runtime.transaction import Transaction
 from services.screening.domain.catalogue import Lookup
 
-TOUCHED = "evidence_id uuid, live boolean, tip uuid, made boolean NOT NULL DEFAULT false"
-"""`made`: its record is new, so there can be no evidence of it yet."""
+TOUCHED = "evidence_id uuid, live boolean, tip uuid"
 _COPIED = "district, registered_at, occurred_on, code, code_scheme, role, outcome, child_present"
 FACTS = f"person, standing, {_COPIED}"
 # Digest of what an event is, with the pseudonym as it was written: that two pseudonyms are one person changes no fact. Numbers
@@ -27,15 +26,12 @@ _STATE = """
         r.occurred_on - DATE '2000-01-01', r.code, r.code_scheme, r.role, r.outcome, r.child_present)::text
     ELSE 'withdrawn' END)::uuid
 """
-_DERIVE = f"""
-    INSERT INTO evidence AS e (evidence_id, version, live, tip, state, {FACTS})
-    SELECT t.evidence_id, 1, t.live, t.tip, {_STATE}, coalesce(a.canonical, r.person), coalesce(a.standing, r.standing),
-        {", ".join("r." + name for name in _COPIED.split(", "))}
-    FROM touched t JOIN record r ON r.record_id = t.tip LEFT JOIN alias a ON a.pseudonym = r.person
-"""
-_MAKE = f"{_DERIVE} WHERE t.made"
 _REFRESH = f"""
-    WITH derived AS ({_DERIVE} WHERE NOT t.made
+    WITH derived AS (
+        INSERT INTO evidence AS e (evidence_id, version, live, tip, state, {FACTS})
+        SELECT t.evidence_id, 1, t.live, t.tip, {_STATE}, coalesce(a.canonical, r.person), coalesce(a.standing, r.standing),
+            {", ".join("r." + name for name in _COPIED.split(", "))}
+        FROM touched t JOIN record r ON r.record_id = t.tip LEFT JOIN alias a ON a.pseudonym = r.person
         ON CONFLICT (evidence_id) DO UPDATE SET live = excluded.live, tip = excluded.tip, state = excluded.state,
             {", ".join(f"{name} = excluded.{name}" for name in FACTS.split(", "))}, touched = true, merged_into = NULL,
             version = e.version + (e.state <> excluded.state OR e.person <> excluded.person OR e.merged_into IS NOT NULL)::int
@@ -59,7 +55,6 @@ _ANNOUNCE = f"""
 
 def refresh(transaction: Transaction) -> list[UUID]:
     """Derive the evidence listed in `touched` anew; what of it has been published and is different now."""
-    transaction.execute(_MAKE)
     return list(transaction.execute(_REFRESH).scalars())
 
 

@@ -4,7 +4,7 @@ Most records stand alone: their evidence is made by one statement for the whole 
 grouped in Python (`groups`).
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from uuid import UUID
 
 import psycopg
@@ -38,7 +38,6 @@ COLUMNS = {
     "child_present": "boolean",
 }
 _NAMES = ", ".join(COLUMNS)
-# A record that is met for the first time is copied into its table, at half the cost of asking row by row whether it is there.
 _MERGE = f"""
     WITH applied AS (
         INSERT INTO record AS r ({_NAMES}, evidence_id) SELECT {_NAMES}, record_id FROM incoming
@@ -46,11 +45,12 @@ _MERGE = f"""
         WHERE r.version < excluded.version
         RETURNING record_id, evidence_id, supersedes, status
     )
-    INSERT INTO changed (record_id, evidence_id, supersedes, live, made)
-    SELECT record_id, evidence_id, supersedes, status = 'live', false FROM applied
+    INSERT INTO changed (record_id, evidence_id, supersedes, live)
+    SELECT record_id, evidence_id, supersedes, status = 'live' FROM applied
 """
+_CHANGED = {"record_id": "uuid", "evidence_id": "uuid", "supersedes": "uuid", "live": "boolean"}
 _SINGLES = """
-    INSERT INTO touched (evidence_id, live, tip, made) SELECT record_id, live, record_id, made FROM changed c
+    INSERT INTO touched (evidence_id, live, tip) SELECT record_id, live, record_id FROM changed c
     WHERE c.supersedes IS NULL AND c.evidence_id = c.record_id
     AND NOT EXISTS (SELECT FROM record r WHERE r.supersedes = c.record_id)
 """
@@ -64,7 +64,7 @@ def apply(transaction: Transaction, events: Sequence[Event[Record]]) -> list[UUI
     """Store what is news of these records; the evidence that has to be published again."""
     transaction.execute(groups.LOCK_SHARED)
     look_up_by_index(transaction)
-    temporary(transaction, "changed", "record_id uuid, evidence_id uuid, supersedes uuid, live boolean, made boolean")
+    temporary(transaction, "changed", _columns(_CHANGED))
     temporary(transaction, "touched", TOUCHED)
     newest = _newest(events)
     first = [event for event in newest if event.version == 1]
@@ -78,21 +78,28 @@ def apply(transaction: Transaction, events: Sequence[Event[Record]]) -> list[UUI
 
 
 def _make(transaction: Transaction, events: Sequence[Event[Record]]) -> bool:
-    """Add records that nobody has met; False, and nothing is done, when one of them is here already (a repetition)."""
+    """Copy records that nobody has met into their table: that is cheaper than asking row by row whether they are there.
+
+    False, and nothing is done, when one of them is there after all (a repetition).
+    """
     try:
         with transaction.connection.begin_nested():
             copy_text(transaction, "record", [*COLUMNS, "evidence_id"], (_made(event) for event in events))
     except psycopg.errors.UniqueViolation:
         return False
-    copy_text(transaction, "changed", ("record_id", "evidence_id", "supersedes", "live", "made"), map(_changed, events))
+    copy_text(transaction, "changed", list(_CHANGED), map(_changed, events))
     return True
 
 
 def _merge(transaction: Transaction, events: Sequence[Event[Record]]) -> None:
     """Add or change records, where a higher version is here already not at all."""
-    temporary(transaction, "incoming", ", ".join(f"{name} {kind}" for name, kind in COLUMNS.items()))
+    temporary(transaction, "incoming", _columns(COLUMNS))
     copy_text(transaction, "incoming", list(COLUMNS), map(_row, events))
     transaction.execute(_MERGE)
+
+
+def _columns(declared: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {kind}" for name, kind in declared.items())
 
 
 def _newest(events: Sequence[Event[Record]]) -> Collection[Event[Record]]:
@@ -136,4 +143,4 @@ def _made(event: Event[Record]) -> tuple[str, ...]:
 def _changed(event: Event[Record]) -> tuple[str, ...]:
     record = event.data
     own, supersedes = record.record_id.hex, record.supersedes.hex if record.supersedes else ""
-    return own, own, supersedes, "t" if record.status == "live" else "f", "t"
+    return own, own, supersedes, "t" if record.status == "live" else "f"

@@ -155,6 +155,16 @@ def test_the_replaced_record_may_come_later_or_never(world: World) -> None:
     assert version(world, first.record_id) == 1
 
 
+def test_a_record_may_come_after_it_was_replaced_and_is_replaced_no_more(world: World) -> None:
+    first = record(uuid4(), within(W38))
+    second = record(first.person, within(W39), supersedes=first.record_id)
+    world.records(second)
+    world.records(replace(second, revision=2, supersedes=None))
+    assert set(evidence(world)) == {second.record_id}
+    world.records(first)
+    assert set(evidence(world)) == {first.record_id, second.record_id}
+
+
 def test_an_earlier_root_takes_over_and_what_was_covered_stays_covered(world: World) -> None:
     root, middle = record(uuid4(), within(W38)), record(uuid4(), within(W38))
     tip = record(uuid4(), within(W38), supersedes=middle.record_id)

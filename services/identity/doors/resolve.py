@@ -16,9 +16,9 @@ _GIVE = f"""
     ORDER BY kind, number
     ON CONFLICT (kind, number) DO NOTHING
 """
-# Nearly everybody asks for a number of its own that has a current line in the register: such a group needs no looking at, and
-# its pseudonym is given out by the statement that finds it. No standing: it is given out below.
-_FIND = f"""
+# Nearly every number asked for is its person's own and has a current line in the register: such a group needs no looking at, and
+# its pseudonym is given out by the statement that finds it. Without a standing are those that `give_out` has to look at.
+_FIND_AND_GIVE_OUT = f"""
     WITH found AS MATERIALIZED (
         SELECT asked.place, i.kind, i.number, i.pseudonym, s.standing, CASE WHEN s.pseudonym IS NULL AND NOT i.borrowed
             AND i.kind = 'CPR' THEN EXISTS (SELECT FROM person p WHERE p.cpr = i.number AND p.current_cpr IS NULL) END AS plain
@@ -39,7 +39,6 @@ def resolve(transaction: Transaction, request: ResolveRequest, actor: str) -> Re
     asked: dict[str, Any] = {
         "kinds": [each.kind for each in request.identities],
         "numbers": [each.number for each in request.identities],
-        "now": transaction.now,
     }
     lock_for_giving(transaction)
     found, standings = _find(transaction, asked)
@@ -57,6 +56,6 @@ def resolve(transaction: Transaction, request: ResolveRequest, actor: str) -> Re
 
 
 def _find(transaction: Transaction, asked: dict[str, Any]) -> tuple[list[UUID], dict[UUID, Any]]:
-    """The pseudonyms in order, and the standing of each."""
-    rows = transaction.execute(_FIND, asked).tuples().all()
+    """The pseudonyms in order, and the standing of each; plain ones are given out."""
+    rows = transaction.execute(_FIND_AND_GIVE_OUT, {**asked, "now": transaction.now}).tuples().all()
     return [pseudonym for pseudonym, _ in rows], dict(rows)
