@@ -1,4 +1,4 @@
-"""Keys that are no log-ins: the municipalities' encryption keys, and the key of intake's hashes."""
+"""Keys that are no log-ins: the municipalities' encryption keys, and the rings of intake's and delivery's keyed hashes."""
 
 from collections.abc import Sequence
 
@@ -30,24 +30,27 @@ class MunicipalKey:
         self.system.secrets.drop_municipal_keys(self.code)
 
 
-class PseudonymKey:
-    """The key ring of intake's keyed hashes (services/intake/keys.py): a new key is one more line.
+class KeyRing:
+    """The ring of one service's keyed hashes: a new key is one more line.
 
-    Intake is stopped while the line is added, and re-keys what it holds, in one transaction, when it starts again.
+    `pseudonym-key`: intake re-keys what it holds, in one transaction, when it starts again (services/intake/keys.py).
+    `dispatch-key`: delivery writes its journal on under the new key, and reads what is there under the older ones
+    (services/delivery/dispatch.py).
     """
 
-    restarts: Sequence[str] = ("intake",)
     restarts_kafka = False
 
-    def __init__(self, system: System) -> None:
+    def __init__(self, system: System, name: str, service: str) -> None:
         self.system = system
+        self.name = name
+        self.restarts: Sequence[str] = (service,)
 
     def apply(self) -> None:
-        """One more key; a running intake goes on with the ring it has read until it is restarted."""
-        self.system.secrets.extend("pseudonym-key")
+        """One more key; the service goes on with the ring it has read until it is restarted."""
+        self.system.secrets.extend(self.name)
 
     def finish(self) -> None:
-        """What is held was re-keyed: the old key alone opens none of it, but stays in the ring as one of its layers."""
+        """Nothing to take away: the older keys stay in the ring, for what was hashed under them."""
 
     def drop_old(self) -> None:
         """Nothing to drop."""

@@ -11,6 +11,7 @@ from services.delivery.routing import DELEGATIONS
 from services.delivery.sealing import Keys
 from services.delivery.store import GAUGES
 from services.delivery.work import Sender
+from services.runtime.checks import files
 from services.runtime.client import Client
 from services.runtime.service import Service
 from services.runtime.settings import Settings
@@ -37,5 +38,5 @@ def build(settings: Settings) -> Service:
     service.on_lost = sender.offer_everything_unanswered
     service.serve([*routes(service.store), *restore_routes(service.store, journal, sender)])
     service.measure(GAUGES)
-    service.check(lambda: [keys.check(settings.municipalities)])
+    service.check(lambda: [keys.check(settings.municipalities), files.secrets(settings.secrets, ["dispatch-key"])])
     return service

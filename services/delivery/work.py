@@ -7,7 +7,7 @@ a restore a letter that had left already is recognised here and takes over what 
 
 import hashlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -23,7 +23,7 @@ from events.http.notification import FrozenLetter
 from events.municipal import Notification, Receipt
 from services.delivery import left, store
 from services.delivery.dispatch import Answered, Journal, Sent
-from services.delivery.domain.left import AlreadyLeft, Telling, Unclear, compare, telling
+from services.delivery.domain.left import AlreadyLeft, Telling, Unclear, compare, telling, under_newest_key
 from services.delivery.domain.sending import OVERTAKEN, Return, Routes, Send, Verdict, decide, stale
 from services.delivery.domain.states import advance
 from services.delivery.handlers import publish
@@ -82,8 +82,8 @@ class Sender:
         letter = self.letter(decision.draft_id, decision.draft_version)
         if letter.digest != decision.digest or hashlib.sha256(letter.content.encode()).hexdigest() != decision.digest:
             return lambda transaction: self._end(transaction, notification_id, Return("digest_differs"))
-        told = telling(letter.content, self.journal.keyed)
-        if compares and (effects := self._already_left(notification_id, told)) is not None:
+        tellings = [telling(letter.content, keyed) for keyed in self.journal.hashes]
+        if compares and (effects := self._already_left(notification_id, tellings)) is not None:
             return effects
         if not isinstance(verdict, Send):
             return lambda transaction: self._end(transaction, notification_id, verdict)
@@ -91,23 +91,25 @@ class Sender:
         content = self.keys.seal(verdict.municipality, message_id, letter)
         if content is None:
             raise Postpone("no_key", NO_KEY_SECONDS)
-        sealed = Sealed(verdict.municipality, message_id, content, told)
+        sealed = Sealed(verdict.municipality, message_id, content, tellings[-1])
         return lambda transaction: self._commit(transaction, decision, notification_id, sealed)
 
-    def _already_left(self, notification_id: UUID, told: Telling) -> Effects | None:
+    def _already_left(self, notification_id: UUID, tellings: Sequence[Telling]) -> Effects | None:
         """After a restore: what to do with a letter that had left, wholly or in part; None when nothing of it was told."""
         with self.database.transaction() as transaction:
-            found = compare(told, left.about(transaction, told.child))
+            candidates = left.about(transaction, [one for each in tellings for one in each.child])
+        found = compare(tellings[-1], under_newest_key(candidates, tellings))
         if isinstance(found, Unclear):
             if found.reason == "had_perhaps_left":
                 raise Postpone(found.reason, PERSON_SECONDS)
             return lambda transaction: self._end(transaction, notification_id, Return("partly_left"))
-        return None if found is None else lambda transaction: self._adopt(transaction, notification_id, found, told)
+        facts = [one for each in tellings for one in each.facts]
+        return None if found is None else lambda transaction: self._adopt(transaction, notification_id, found, facts)
 
-    def _adopt(self, transaction: Transaction, notification_id: UUID, found: AlreadyLeft, told: Telling) -> None:
+    def _adopt(self, transaction: Transaction, notification_id: UUID, found: AlreadyLeft, facts: Sequence[str]) -> None:
         row = _pending(transaction, notification_id)
         if row is not None:
-            adopt(transaction, row, found.messages, told.facts)
+            adopt(transaction, row, found.messages, facts)
             _audit(transaction, row, "disclosure", "notification_had_left", recipient=row.delivery.municipality)
 
     def journal_answer(self, item: WorkItem) -> Effects:

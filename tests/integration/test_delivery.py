@@ -60,10 +60,15 @@ class Desk:
         self.residence = ChildResidence(self.child, self.child, "resident", True, "101", False)
         self.content, self.digest = CONTENT, DIGEST
         self.meanwhile: Callable[[], None] = lambda: None
-        self.journal = Journal(keys.parent / "dispatch", "key")
+        self.keys = keys
+        self.start("key")
+
+    def start(self, ring: str) -> None:
+        """Begin anew, as after a restart, with this ring of journal keys."""
+        self.journal = Journal(self.keys.parent / "dispatch", ring)
         served = frozenset({"101", "751"})
-        self.sender = Sender(store, self._residence, self._letter, Keys(keys), self.journal, {}, served)
-        self.worker = Worker(store, {SEND: self.sender.send, JOURNAL: self.sender.journal_answer})
+        self.sender = Sender(self.store, self._residence, self._letter, Keys(self.keys), self.journal, {}, served)
+        self.worker = Worker(self.store, {SEND: self.sender.send, JOURNAL: self.sender.journal_answer})
 
     def _residence(self, children: list[UUID], at: datetime) -> list[ChildResidence]:
         return [self.residence]

@@ -92,6 +92,19 @@ def test_a_letter_that_had_left_is_not_sent_again_and_keeps_its_answers(desk: De
     assert left_letters(desk) == [("matched", 0)]
 
 
+@pytest.mark.parametrize("found_under", ["key", "key\nnew"])
+def test_it_is_recognised_under_a_new_key_too(desk: Desk, found_under: str) -> None:
+    decision, message = send(desk, "received")
+    lose(desk)
+    desk.start(found_under)
+    find(desk)
+    desk.start("key\nnew\nnewest")
+    approve_anew(desk, decision)
+    assert (desk.states(), left_letters(desk)) == ([("received", None)], [("matched", 0)])
+    with desk.store.transaction() as transaction:
+        assert tables.known_messages(transaction, [message])
+
+
 def test_it_counts_where_it_went_although_the_child_has_moved_or_died_since(desk: Desk) -> None:
     decision, _ = send(desk, "received")
     lose(desk)

@@ -4,6 +4,7 @@ Each rotation falls into work under way: extracts half read, letters being compo
 week corrects rows that were taken in under the first key.
 """
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from deploy.embedded.kafka import serves
 from deploy.embedded.postgres import answers
 from deploy.secrets import LEDGER_READER, kafka_principals, people
 from deploy.system import System
+from services.delivery.dispatch import FILE, Journal
 from services.runtime.settings import SERVICES
 from services.runtime.tls import trusting
 from services.simulator.drive import Drive
@@ -102,11 +104,11 @@ def test_every_secret_is_rotated_while_two_weeks_run(tmp_path: Path) -> None:
         rotation.rotate(system, INNER)
         drive.after_run(1)
         drive.decide(1)
-        rotation.rotate(system, [name for name in known if name.startswith("municipality-")])
+        rotation.rotate(system, ["dispatch-key", *(name for name in known if name.startswith("municipality-"))])
         rotation.rotate_certificates(system)
         drive.settle(label)
 
-        pending = ["pseudonym-key"]
+        pending = ["pseudonym-key", "dispatch-key"]
         drive.deliver = lambda files: interrupted(list(files))
         label = drive.screen(2)
         del drive.deliver
@@ -122,6 +124,9 @@ def test_every_secret_is_rotated_while_two_weeks_run(tmp_path: Path) -> None:
             assert account is not None
             assert not account.unbalanced
         assert not drive.doors.get("operator", "intake", "/dead-letters")
+        chained = [line.get("key", 0) for line in map(json.loads, (system.state / "dispatch" / FILE).read_bytes().splitlines())]
+        assert (chained, {*chained}) == (sorted(chained), {0, 1, 2}), "letters left, and were answered, under each of three keys"
+        assert len(list(Journal(system.state / "dispatch", system.secrets.read("dispatch-key")).read())) == len(chained)
         rotation.rotate(system, [name for name in known if name.startswith(("http-", "municipality-"))], drop_old=True)
         assert still_good(system, old) == []
         with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):

@@ -1,11 +1,13 @@
 """The dispatch journal on a real file: what is in it stays, alterations show, half a line is as if it had never been."""
 
+import hmac
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Thread
 from uuid import uuid4
 
+import msgspec
 import pytest
 
 from services.delivery.dispatch import FILE, Journal, JournalAltered, Sent
@@ -58,6 +60,44 @@ def test_half_a_line_was_never_committed(tmp_path: Path) -> None:
     assert len(list(journal.read())) == 2
 
 
+def test_under_a_new_key_the_chain_goes_on(tmp_path: Path) -> None:
+    Journal(tmp_path, "old").append(sent(1))
+    Journal(tmp_path, "old\nnew").append(sent(2))
+    Journal(tmp_path, "old\nnew\nnewest").append(sent(3))
+    entries = Journal(tmp_path, "old\nnew\nnewest").read()
+    assert [entry.cursor for entry in entries if isinstance(entry, Sent)] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("ring", ["old", "other\nnew", "new\nold", "new"])
+def test_under_another_ring_the_journal_means_nothing(tmp_path: Path, ring: str) -> None:
+    Journal(tmp_path, "old").append(sent(1))
+    Journal(tmp_path, "old\nnew").append(sent(2))
+    with pytest.raises(JournalAltered):
+        list(Journal(tmp_path, ring).read())
+
+
+def test_who_does_not_know_the_newest_key_writes_nothing(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, "old\nnew")
+    journal.append(sent(1))
+    with pytest.raises(Transient, match="dispatch_key_is_older_than_the_journal"):
+        Journal(tmp_path, "old").append(sent(2))
+    assert len(list(journal.read())) == 1
+
+
+def test_a_line_under_a_key_that_was_replaced_is_refused(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, "old\nnew")
+    journal.append(sent(1))
+    whole = journal.path.read_bytes()
+    journal.path.write_bytes(b"")
+    Journal(tmp_path, "old").append(sent(2))
+    forged = msgspec.json.decode(journal.path.read_bytes())
+    before, body = msgspec.json.decode(whole)["chain"], msgspec.json.encode(forged["entry"])
+    forged["chain"] = hmac.digest(b"old", before.encode() + body, "sha256").hex()
+    journal.path.write_bytes(whole + msgspec.json.encode(forged) + b"\n")
+    with pytest.raises(JournalAltered, match="2"):
+        list(journal.read())
+
+
 def test_what_cannot_be_written_down_is_tried_again_later(tmp_path: Path) -> None:
     (tmp_path / "taken").touch()
     journal = Journal(tmp_path / "taken", "key")
@@ -68,4 +108,5 @@ def test_what_cannot_be_written_down_is_tried_again_later(tmp_path: Path) -> Non
 def test_a_notification_leaves_under_the_same_id_at_every_try(tmp_path: Path) -> None:
     notification = uuid4()
     assert Journal(tmp_path, "key").message_id(notification) == Journal(tmp_path, "key").message_id(notification) != notification
+    assert Journal(tmp_path, "key\nanother").message_id(notification) == Journal(tmp_path, "key").message_id(notification)
     assert Journal(tmp_path, "other").message_id(notification) != Journal(tmp_path, "key").message_id(notification)

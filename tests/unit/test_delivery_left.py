@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from services.delivery.domain.left import AlreadyLeft, Left, Telling, Unclear, compare, telling
+from services.delivery.domain.left import AlreadyLeft, Left, Telling, Unclear, compare, telling, under_newest_key
 
 ONE, TWO = uuid4(), uuid4()
 
@@ -21,7 +21,11 @@ def fact(text: str, adult: str = "Voksen 1", number: int = 1) -> dict[str, Any]:
 
 
 def letter(
-    new: Sequence[dict[str, Any]] = (), changed: Sequence[dict[str, Any]] = (), cpr: str = "610118-0000", name: str = "Ada"
+    new: Sequence[dict[str, Any]] = (),
+    changed: Sequence[dict[str, Any]] = (),
+    cpr: str = "610118-0000",
+    name: str = "Ada",
+    key: str = "",
 ) -> Telling:
     adults = [
         {"label": "Voksen 1", "name": "Bo", "relation": "father", "relation_text": "far"},
@@ -29,7 +33,7 @@ def letter(
     ]
     child = {"name": name, "cpr": cpr, "protected": False}
     said = {"letter_id": str(uuid4()), "child": child, "adults": adults, "new_facts": list(new), "changed_facts": list(changed)}
-    return telling(json.dumps(said), lambda text: f"<{text}>")
+    return telling(json.dumps(said), lambda text: f"{key}<{text}>")
 
 
 def left(*letters: Telling, ids: Sequence[UUID] = (ONE, TWO), unconfirmed: bool = False) -> list[Left]:
@@ -89,3 +93,14 @@ def test_what_nobody_answered_is_for_a_person() -> None:
 
 def test_the_same_words_about_another_adult_are_another_fact() -> None:
     assert compare(letter([A | {"adult": "Voksen 2"}]), left(letter([A]))) == Unclear("partly_left")
+
+
+def test_what_was_written_down_under_older_keys_is_recognised() -> None:
+    now = [letter([A, B], key=key) for key in ("old", "new")]
+    told = left(letter([A], key="old"), letter([B], key="new"))
+    assert compare(now[-1], under_newest_key(told, now)) == AlreadyLeft([ONE, TWO])
+    assert compare(now[-1], under_newest_key(told[:1], now)) == Unclear("partly_left")
+    other = [letter([C], key=key) for key in ("old", "new")]
+    assert compare(other[-1], under_newest_key(left(letter([A], key="old")), other)) == Unclear("partly_left")
+    sibling = [letter([A], cpr="620118-0000", name="Eva", key=key) for key in ("old", "new")]
+    assert compare(sibling[-1], under_newest_key(told, sibling)) is None

@@ -5,7 +5,7 @@ by what they say: the child, and each fact as the municipality reads it, all as 
 fact; a letter whose every fact was told is not sent again, one of new facts is, and whatever lies between is for a person.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Literal
 from uuid import UUID
 
@@ -19,7 +19,10 @@ LeftState = Literal["left", "unconfirmed", "matched", "closed"]
 
 
 class Telling(msgspec.Struct, frozen=True):
-    """What a letter tells, comparable over a restore. `child` by number and by name; either is enough, numbers change."""
+    """What a letter tells, comparable over a restore. `child` by number and by name; either is enough, numbers change.
+
+    Under whatever key it is hashed, each thing stands at the same place.
+    """
 
     child: list[str]
     facts: list[str]
@@ -64,13 +67,30 @@ def telling(content: str, keyed: Keyed) -> Telling:
         after = _fact(changed.after, names) if changed.after else ""
         told += [f"{_fact(changed.before, names)}>{after}", *([after] if after else [])]
     child = [keyed(f"number|{said.child.cpr}"), keyed(f"name|{said.child.name}")]
-    return Telling(child, sorted({keyed(f"fact|{each}") for each in told}))
+    return Telling(child, [keyed(f"fact|{each}") for each in dict.fromkeys(told)])
 
 
 def _fact(fact: Fact, names: dict[str, str]) -> str:
     about = names.get(fact.adult, fact.adult)
     codes = (about, fact.occurred_on, fact.district, fact.text, fact.role, fact.outcome, fact.registered_on, fact.child_present)
     return "|".join(map(str, codes))
+
+
+def under_newest_key(candidates: Iterable[Left], tellings: Sequence[Telling]) -> list[Left]:
+    """Candidates that may be hashed under older keys, with what this letter tells too (`tellings`: under each key, the newest
+    last) as the newest key has it.
+    """
+    newest = [*tellings[-1].child, *tellings[-1].facts]
+    same = {older: new for each in tellings for older, new in zip([*each.child, *each.facts], newest, strict=True)}
+    return [
+        Left(
+            each.message_id,
+            [same.get(one, one) for one in each.child],
+            [same.get(one, one) for one in each.facts],
+            each.unconfirmed,
+        )
+        for each in candidates
+    ]
 
 
 def compare(letter: Telling, candidates: Collection[Left]) -> AlreadyLeft | Unclear | None:
