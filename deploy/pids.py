@@ -19,12 +19,16 @@ _CHILDREN: dict[int, subprocess.Popen[bytes]] = {}
 
 
 def started_at(pid: int) -> str | None:
-    """When a running process began, as the system words it; None when it has ended (a zombie has ended)."""
+    """When a running process began, as the system words it; None when it has ended.
+
+    A zombie has ended, unless other threads of it have not: they still hold its ports.
+    """
     try:
         fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
     except OSError:
         return _started_by_ps(pid) if not Path("/proc/self").exists() else None
-    return None if fields[0] in "ZX" else fields[19]
+    state, threads, began = fields[0], int(fields[17]), fields[19]
+    return None if state in "ZX" and threads <= 1 else began
 
 
 def _started_by_ps(pid: int) -> str | None:

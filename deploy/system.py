@@ -174,10 +174,13 @@ class System:
         """Start these services, and wait until they are ready. `settings` are variables for this start only."""
         self._choose_ports()
         self._remember()
-        for name in names:
-            self.services.start(name, self.environment(name) | dict(settings or {}))
+        self._launch(names, settings or {})
         if wait:
             self.wait_ready(names, progress)
+
+    def _launch(self, names: Sequence[str], settings: Mapping[str, str]) -> None:
+        for name in names:
+            self.services.start(name, self.environment(name) | dict(settings))
 
     def wait_ready(self, names: Sequence[str] = SERVICES, progress: Progress = silent) -> None:
         """Wait until these services are ready. Raises ServiceFailed."""
@@ -202,11 +205,11 @@ class System:
         return self.services.stop(names)
 
     def restart_services(self, names: Sequence[str]) -> None:
-        """Those of them that run: stop them in order, and start them again."""
+        """Those of them that run: stop them in order, and start them again, where their clients know them."""
         running = [name for name in names if self.running(name)]
-        if running:
-            self.stop_services(running)
-            self.start_services(running)
+        self.stop_services(running)
+        self._launch(running, {})
+        self.wait_ready(running)
 
     def restart_kafka(self) -> None:
         """Stop and start our own Kafka, with the settings and secrets of now."""

@@ -90,6 +90,7 @@ def test_every_secret_is_rotated_while_two_weeks_run(tmp_path: Path) -> None:
 
         def interrupted(files: list[Deliverable]) -> None:
             for file in files[: len(files) // 2]:
+                drive.move(file.moment)
                 file.hand_over(town.settings.inbox)
             rotation.rotate(system, pending)
             Drive.deliver(drive, files)
@@ -104,8 +105,9 @@ def test_every_secret_is_rotated_while_two_weeks_run(tmp_path: Path) -> None:
         rotation.rotate(system, INNER)
         drive.after_run(1)
         drive.decide(1)
-        rotation.rotate(system, ["dispatch-key", *(name for name in known if name.startswith("municipality-"))])
+        rotation.rotate(system, [name for name in known if name.startswith("municipality-")])
         rotation.rotate_certificates(system)
+        rotation.rotate(system, ["dispatch-key"])
         drive.settle(label)
 
         pending = ["pseudonym-key", "dispatch-key"]
@@ -125,7 +127,8 @@ def test_every_secret_is_rotated_while_two_weeks_run(tmp_path: Path) -> None:
             assert not account.unbalanced
         assert not drive.doors.get("operator", "intake", "/dead-letters")
         chained = [line.get("key", 0) for line in map(json.loads, (system.state / "dispatch" / FILE).read_bytes().splitlines())]
-        assert (chained, {*chained}) == (sorted(chained), {0, 1, 2}), "letters left, and were answered, under each of three keys"
+        assert chained == sorted(chained)
+        assert chained[0] < chained[-1] == 2, "letters left, and were answered, under one key and under the next"
         assert len(list(Journal(system.state / "dispatch", system.secrets.read("dispatch-key")).read())) == len(chained)
         rotation.rotate(system, [name for name in known if name.startswith(("http-", "municipality-"))], drop_old=True)
         assert still_good(system, old) == []

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import socket
 import stat
 import sys
@@ -18,6 +19,7 @@ from deploy.embedded.kafka_settings import Node, server_properties
 from deploy.pids import Command, Process
 from deploy.provision.kafka import rights
 from deploy.secrets import Secrets, kafka_principals
+from deploy.waiting import wait_until
 from events.topics import declared
 from events.weeks import start
 from services.runtime.credentials import Credentials
@@ -98,6 +100,19 @@ def test_a_process_whose_id_now_belongs_to_a_stranger_is_left_alone(tmp_path: Pa
     assert process.pid == pid
     assert process.stop(seconds=10)
     assert process.pid is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="zombies are told apart by /proc")
+def test_a_process_has_not_ended_before_the_last_of_its_threads(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "end")
+    begin, end = "threading.Thread(target=open, args=sys.argv[1:]).start()", "ctypes.CDLL(None).pthread_exit(None)"
+    program = f"import ctypes, sys, threading; {begin}; {end}"
+    process = Process(tmp_path / "pids", "half")
+    pid = process.start(Command([sys.executable, "-c", program, str(tmp_path / "end")], tmp_path / "log"))
+    wait_until(lambda: Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z", 10, "first thread ended")
+    assert process.pid == pid
+    (tmp_path / "end").write_text("")
+    assert process.wait_gone(10)
 
 
 def test_a_damaged_jar_is_fetched_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
