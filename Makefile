@@ -45,7 +45,7 @@ test-brokers: $(STAMP)  ## Run a week on three brokers of which one dies after t
 test-engines: $(STAMP)  ## Kill, pause, fill and cut off Kafka and PostgreSQL under a service at work (4 min)
 	@$(BIN)/python -m pytest -m engines tests/chaos
 
-test-operations: $(STAMP)  ## Rotate every secret while weeks run, and restore from a backup (two minutes)
+test-operations: $(STAMP)  ## Rotate every secret while weeks run, and restore from a backup (three minutes)
 	@$(BIN)/python -m pytest -m operations tests/system
 
 chaos: $(STAMP)  ## Run weeks while everything is struck at random, and prove that nothing is lost or doubled (docs/chaos.md)
