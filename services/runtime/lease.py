@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 from services.runtime.database import Store
-from services.runtime.errors import Transient
+from services.runtime.errors import Transient, is_transient
 from services.runtime.metrics import LEASE
 from services.runtime.transaction import Transaction
 
@@ -30,6 +30,8 @@ _ACQUIRE = """
     WHERE l.holder = excluded.holder OR l.expires_at < clock_timestamp()
     RETURNING fence
 """
+
+_RELEASE = "UPDATE lease SET expires_at = clock_timestamp() WHERE name = :name AND holder = :holder"
 
 
 class Lease:
@@ -61,10 +63,11 @@ class Lease:
             raise Transient(f"lease_lost {self.name}")
 
     def release(self) -> None:
-        """Let the next copy have it at once (orderly stop)."""
+        """Let the next copy have it at once (orderly stop). Where the database does not answer, it runs out by itself."""
         LEASE.labels(self.name).set(0)
-        with self.store.transaction() as transaction:
-            transaction.execute(
-                "UPDATE lease SET expires_at = clock_timestamp() WHERE name = :name AND holder = :holder",
-                {"name": self.name, "holder": self.holder},
-            )
+        try:
+            with self.store.transaction() as transaction:
+                transaction.execute(_RELEASE, {"name": self.name, "holder": self.holder})
+        except Exception as error:
+            if not is_transient(error):
+                raise

@@ -5,14 +5,17 @@ from threading import Event as Signal
 import pytest
 from kafka import KafkaAdminClient
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from deploy.system import System
 from events import topics
 from services import ledger
 from services.runtime import broker, work
+from services.runtime.database import Store
 from services.runtime.dead_letters import DeadLetters
 from services.runtime.errors import Transient, is_transient
+from services.runtime.lease import Lease
+from services.runtime.settings import load
 from services.runtime.work import Effects, Worker, WorkItem
 from tests.integration.test_runtime import Screening, open_store, publish, relay, system, threads, until
 
@@ -164,3 +167,14 @@ def test_a_producer_ends_at_once_whatever_it_still_holds(system: System) -> None
     broker.end(producer)
     assert held.failed()
     assert not producer._sender.is_alive()
+
+
+def test_who_is_stopped_while_the_database_is_away_ends_in_order(system: System) -> None:
+    lease = Lease(open_store(system, "intake"), "stopped")
+    assert lease.hold()
+    environment = system.environment("intake") | {"DATABASE_URL": "postgresql://127.0.0.1:1/nowhere"}
+    lease.store = Store(load("intake", environment), system.clock)
+    with pytest.raises(OperationalError):
+        lease.store.engine.connect()
+    lease.release()
+    lease.store.close()
