@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from deploy.provision.postgres import declarations
-from deploy.rotation.keys import KeyRing, MunicipalKey
+from deploy.rotation.keys import RINGS, KeyRing, MunicipalKey
 from deploy.rotation.logins import KafkaAdmin, KafkaController, KafkaLogin, PostgresAdmin, PostgresLogin
 from deploy.rotation.tokens import Token
 from deploy.secrets import LEDGER_READER, kafka_principals, people
@@ -46,9 +46,7 @@ def changes(system: System) -> dict[str, Change]:
     }
     found |= {f"http-{each.principal}": Token(system, each.principal) for each in people(codes)}
     found |= {f"municipality-{code}": MunicipalKey(system, code) for code in codes}
-    found |= {
-        name: KeyRing(system, name, service) for name, service in (("pseudonym-key", "intake"), ("dispatch-key", "delivery"))
-    }
+    found |= {name: KeyRing(system, name) for name in RINGS}
     if system.owns_engines:
         found |= {
             "kafka-admin": KafkaAdmin(system),

@@ -4,6 +4,9 @@ from collections.abc import Sequence
 
 from deploy.system import System
 
+RINGS = {"pseudonym-key": "intake", "dispatch-key": "delivery"}
+"""The rings of keyed hashes, each with the one service that reads it."""
+
 
 class MunicipalKey:
     """The key to which one municipality's letters are encrypted.
@@ -40,10 +43,10 @@ class KeyRing:
 
     restarts_kafka = False
 
-    def __init__(self, system: System, name: str, service: str) -> None:
+    def __init__(self, system: System, name: str) -> None:
         self.system = system
         self.name = name
-        self.restarts: Sequence[str] = (service,)
+        self.restarts: Sequence[str] = (RINGS[name],)
 
     def apply(self) -> None:
         """One more key; the service goes on with the ring it has read until it is restarted."""

@@ -6,8 +6,8 @@ the line and of the chain before it – shows whether anything was altered or ta
 database. Copies of delivery that share the folder share the file.
 
 All hashes are made with a key of the ring `dispatch-key`. What is written down is hashed under its newest; older keys stay, to
-read what was written under them. A line under an older key than the line before it is refused: whoever learns a key that was
-replaced can write nothing with it.
+read what was written under them. A line under an older key than the line before it is refused: once a line stands under the new
+key, whoever learns one that was replaced can write nothing after it.
 """
 
 import fcntl
@@ -76,11 +76,8 @@ class Journal:
         self.path = folder / FILE
         self._keys = [key.encode() for key in ring.split()]
         self._newest = len(self._keys) - 1
-
-    @property
-    def hashes(self) -> Sequence[Keyed]:
+        self.hashes: Sequence[Keyed] = [partial(_keyed, key) for key in self._keys]
         """A keyed hash for each key of the ring, oldest first, of what must not be found out by trying."""
-        return [partial(_keyed, key) for key in self._keys]
 
     def message_id(self, notification_id: UUID) -> UUID:
         """The id under which a notification leaves: nothing that we know it by, and the same at every try.

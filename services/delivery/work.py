@@ -82,8 +82,7 @@ class Sender:
         letter = self.letter(decision.draft_id, decision.draft_version)
         if letter.digest != decision.digest or hashlib.sha256(letter.content.encode()).hexdigest() != decision.digest:
             return lambda transaction: self._end(transaction, notification_id, Return("digest_differs"))
-        tellings = [telling(letter.content, keyed) for keyed in self.journal.hashes]
-        if compares and (effects := self._already_left(notification_id, tellings)) is not None:
+        if compares and (effects := self._already_left(notification_id, letter)) is not None:
             return effects
         if not isinstance(verdict, Send):
             return lambda transaction: self._end(transaction, notification_id, verdict)
@@ -91,11 +90,12 @@ class Sender:
         content = self.keys.seal(verdict.municipality, message_id, letter)
         if content is None:
             raise Postpone("no_key", NO_KEY_SECONDS)
-        sealed = Sealed(verdict.municipality, message_id, content, tellings[-1])
+        sealed = Sealed(verdict.municipality, message_id, content, telling(letter.content, self.journal.hashes[-1]))
         return lambda transaction: self._commit(transaction, decision, notification_id, sealed)
 
-    def _already_left(self, notification_id: UUID, tellings: Sequence[Telling]) -> Effects | None:
+    def _already_left(self, notification_id: UUID, letter: FrozenLetter) -> Effects | None:
         """After a restore: what to do with a letter that had left, wholly or in part; None when nothing of it was told."""
+        tellings = [telling(letter.content, keyed) for keyed in self.journal.hashes]
         with self.database.transaction() as transaction:
             candidates = left.about(transaction, [one for each in tellings for one in each.child])
         found = compare(tellings[-1], under_newest_key(candidates, tellings))

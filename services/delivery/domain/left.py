@@ -82,15 +82,11 @@ def under_newest_key(candidates: Iterable[Left], tellings: Sequence[Telling]) ->
     """
     newest = [*tellings[-1].child, *tellings[-1].facts]
     same = {older: new for each in tellings for older, new in zip([*each.child, *each.facts], newest, strict=True)}
-    return [
-        Left(
-            each.message_id,
-            [same.get(one, one) for one in each.child],
-            [same.get(one, one) for one in each.facts],
-            each.unconfirmed,
-        )
-        for each in candidates
-    ]
+
+    def renamed(hashes: Iterable[str]) -> list[str]:
+        return [same.get(each, each) for each in hashes]
+
+    return [msgspec.structs.replace(each, child=renamed(each.child), facts=renamed(each.facts)) for each in candidates]
 
 
 def compare(letter: Telling, candidates: Collection[Left]) -> AlreadyLeft | Unclear | None:
