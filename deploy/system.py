@@ -91,18 +91,31 @@ class System:
 
     def prepare(self) -> dict[str, int]:
         """Secrets, clock, and everything in Kafka and PostgreSQL. Returns what was made; only zeros the second time."""
+        self._make_files()
+        with ThreadPoolExecutor(1) as pool:
+            topics = pool.submit(self.kafka().apply)
+            made = self._postgres().apply()
+            made |= topics.result()
+        self._remember()
+        return made
+
+    def prepare_tables(self) -> dict[str, int]:
+        """The same without Kafka: enough for who only uses services' stores."""
+        self._make_files()
+        made = self._postgres().apply()
+        self._remember()
+        return made
+
+    def _make_files(self) -> None:
         self._make_folders()
         self.secrets.make_all(self.municipalities, self.state / "keys")
         if self.embedded.encrypted or self.embedded.tls:
             self.embedded.certificates.make()
         if not self.clock.path.exists():
             self.clock.move(weeks.start(self.first_week))
-        with ThreadPoolExecutor(1) as pool:
-            topics = pool.submit(self.kafka().apply)
-            made = PostgresProvisioning(self.engines, self.secrets, self.namespace).apply()
-            made |= topics.result()
-        self._remember()
-        return made
+
+    def _postgres(self) -> PostgresProvisioning:
+        return PostgresProvisioning(self.engines, self.secrets, self.namespace)
 
     def kafka(self) -> KafkaProvisioning:
         """What is declared of Kafka, for this system."""

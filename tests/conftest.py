@@ -63,7 +63,7 @@ def new_system(running: Running, state: Path, settings: Mapping[str, str] | None
 def make_store(running: Running, tmp_path: Path) -> Iterator[Callable[[str], OwnedStore]]:
     """Stores of services on fresh schemas of one namespace, with the simulated clock at the start of 2026-W38."""
     system = new_system(running, tmp_path)
-    system.prepare()
+    system.prepare_tables()
     opened: list[OwnedStore] = []
 
     def make(service: str) -> OwnedStore:
