@@ -20,7 +20,7 @@ from deploy.addresses import AnotherSize
 from deploy.console import Steps
 from deploy.doctor import look
 from deploy.embedded.cluster import SIZES
-from deploy.embedded.java import CHECKOUT, DamagedJar
+from deploy.embedded.jars import CHECKOUT, DamagedJar
 from deploy.embedded.kafka import KafkaFailed
 from deploy.embedded.postgres import PostgresFailed
 from deploy.embedded.reach import UnsafeFolder, spare_folder

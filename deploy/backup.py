@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import urlsplit, urlunsplit
 
-from deploy.embedded.java import Progress
+from deploy.embedded.jars import Progress
 from deploy.embedded.reach import installed
 from deploy.provision.postgres import PostgresProvisioning, declarations, quoted
 from deploy.system import System, silent

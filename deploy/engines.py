@@ -12,7 +12,7 @@ from deploy.addresses import Addresses
 from deploy.certificates import Certificates
 from deploy.embedded import cluster
 from deploy.embedded.cluster import KafkaCluster
-from deploy.embedded.java import Progress
+from deploy.embedded.jars import Progress
 from deploy.embedded.postgres import PostgresServer
 from deploy.pids import Process
 from deploy.secrets import Secrets

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import msgspec
 
-from deploy.embedded.java import CHECKOUT, Progress
+from deploy.embedded.jars import CHECKOUT, Progress
 from deploy.pids import Command, Process
 from deploy.waiting import pause
 

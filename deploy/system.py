@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from deploy import addresses, guardian
-from deploy.embedded.java import Progress
+from deploy.embedded.jars import Progress
 from deploy.engines import EmbeddedEngines, Engines
 from deploy.processes import Services
 from deploy.provision.kafka import KafkaProvisioning

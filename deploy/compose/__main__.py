@@ -13,7 +13,7 @@ from deploy.compose import images
 from deploy.compose.folder import Folder, Place
 from deploy.compose.project import ComposeFailed, Project
 from deploy.console import Steps
-from deploy.embedded.java import CHECKOUT
+from deploy.embedded.jars import CHECKOUT
 from deploy.engines import DATABASE
 from deploy.secrets import private_file
 from deploy.system import FIRST_WEEK

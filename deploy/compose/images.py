@@ -6,7 +6,7 @@ from pathlib import Path
 
 from deploy.compose.project import ComposeFailed
 from deploy.containers import KAFKA_IMAGE, POSTGRES_IMAGE
-from deploy.embedded.java import CHECKOUT
+from deploy.embedded.jars import CHECKOUT
 
 PYTHON_IMAGE = "python:3.11-slim-bookworm"
 """The Python that the lock was made for."""

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from deploy.compose.folder import Folder
-from deploy.embedded.java import CHECKOUT
+from deploy.embedded.jars import CHECKOUT
 from services.runtime.settings import SERVICES
 
 COMPOSE, TEST_OVERLAY = CHECKOUT / "docker-compose.yml", CHECKOUT / "deploy" / "images" / "compose.test.yml"

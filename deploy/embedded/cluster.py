@@ -9,7 +9,8 @@ from pathlib import Path
 
 from deploy.addresses import Addresses
 from deploy.certificates import Certificates
-from deploy.embedded.java import Progress, class_path
+from deploy.embedded.jars import Progress
+from deploy.embedded.java import class_path
 from deploy.embedded.kafka import KafkaServer, new_cluster_id
 from deploy.embedded.kafka_settings import Node
 

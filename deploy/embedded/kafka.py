@@ -13,7 +13,8 @@ from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaError
 
 from deploy.addresses import HOST, is_free
-from deploy.embedded.java import Progress, class_path, java
+from deploy.embedded.jars import Progress
+from deploy.embedded.java import class_path, java
 from deploy.embedded.kafka_settings import Node, log_configuration, server_properties
 from deploy.pids import Command, Process
 from deploy.secrets import private_file

@@ -77,10 +77,18 @@ class PostgresServer:
         """Connection URL of the administrator. Holds the password."""
         return f"postgresql://{ADMIN}:{self.password}@{HOST}:{self.port}/{database}"
 
+    def programs(self, who: Account) -> Path:
+        """Folder with the server's programs, where its account can go."""
+        return programs(self.state, who)
+
+    def settings(self, data: Path) -> dict[str, object]:
+        """All that it is started with. `data`: its data folder."""
+        return SETTINGS | {"port": self.port}
+
     def start(self) -> None:
         """Start unless it runs, and wait until it answers. Raises PostgresFailed."""
         who = account()
-        data, bin_folder = data_folder(self.state, who), programs(self.state, who)
+        data, bin_folder = data_folder(self.state, who), self.programs(who)
         if not (data / "PG_VERSION").exists():
             self._make(data, bin_folder, who)
         self._run(who, data, bin_folder)
@@ -101,7 +109,7 @@ class PostgresServer:
             raise PostgresFailed(f"{late}; read {self.log}") from None
 
     def _launch(self, who: Account, data: Path, bin_folder: Path) -> None:
-        options = [f"--{name}={value}" for name, value in (SETTINGS | {"port": self.port}).items()]
+        options = [f"--{name}={value}" for name, value in self.settings(data).items()]
         self.process.start(
             Command(
                 [str(bin_folder / "postgres"), "-D", str(data), *options],

@@ -16,7 +16,6 @@ from typing import Any
 
 import httpx
 
-from deploy.embedded import java
 from deploy.supply.inventory import PYTHON_LOCK, ROOT, Component, jars
 
 SERVICE = "https://api.osv.dev"
@@ -92,7 +91,7 @@ def vulnerable_packages(service: str, lock: Path = PYTHON_LOCK, tool: Path = PIP
 def main() -> int:
     """Ask and print; the exit code."""
     service = os.environ.get(VARIABLE, SERVICE).rstrip("/")
-    locked = list(jars(java.LOCK.read_text(encoding="ascii")))
+    locked = list(jars())
     try:
         found = vulnerable_jars(service, locked) | vulnerable_packages(service)
     except Unavailable as error:

@@ -18,10 +18,11 @@ from typing import Any, Literal, cast
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from deploy.embedded import java
+from deploy.embedded.jars import locked
 
 ROOT = Path(__file__).parents[2]
 PYTHON_LOCK = ROOT / "requirements.lock"
+JAR_LOCKS = (ROOT / "deploy" / "embedded" / "jars.lock", ROOT / "tests" / "system" / "postgres.lock")
 KNOWN: dict[str, Any] = tomllib.loads(Path(__file__).with_name("licences.toml").read_text(encoding="utf-8"))
 UNKNOWN = "unknown"
 _LOCKED = re.compile(r"^(?P<name>[A-Za-z0-9][\w.-]*)==(?P<version>[^\s;\\]+)(?P<rest>(?:.*\\\n)*.*)$", re.MULTILINE)
@@ -50,7 +51,7 @@ class Component:
 
 def components() -> list[Component]:
     """All of them, Python first, each part by name."""
-    return [*python(PYTHON_LOCK.read_text(encoding="utf-8")), *jars(java.LOCK.read_text(encoding="ascii"))]
+    return [*python(PYTHON_LOCK.read_text(encoding="utf-8")), *jars()]
 
 
 def python(lock: str) -> Iterator[Component]:
@@ -63,9 +64,10 @@ def python(lock: str) -> Iterator[Component]:
         yield Component("pypi", "", name, found["version"], hashes, licence, source, name in production)
 
 
-def jars(lock: str) -> Iterator[Component]:
-    """The jars of the lock file. They belong to the embedded broker: production brings its own Kafka."""
-    for jar in sorted(java.locked(lock)):
+def jars() -> Iterator[Component]:
+    """The jars of both lock files: the embedded broker and a test's PostgreSQL. Production brings its own."""
+    lock = "".join(each.read_text(encoding="ascii") for each in JAR_LOCKS)
+    for jar in sorted(locked(lock)):
         place = f"{jar.group}:{jar.artifact}"
         told, guessed = KNOWN["jars"].get(place), KNOWN["jars_by_project"].get(place)
         source = "jar" if told else "project" if guessed else UNKNOWN

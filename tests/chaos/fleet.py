@@ -14,7 +14,7 @@ from threading import Event as Signal
 from threading import RLock, Thread
 
 from deploy import addresses
-from deploy.embedded.java import CHECKOUT
+from deploy.embedded.jars import CHECKOUT
 from deploy.pids import Command, Process
 from deploy.processes import is_ready
 from deploy.system import System

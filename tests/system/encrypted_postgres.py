@@ -1,69 +1,80 @@
-"""The session's PostgreSQL behind an encrypted door, as its own TLS would be: the wheel's server is built without.
+"""A PostgreSQL that encrypts: the wheel's server is built without, so this one comes from a jar, of the same version.
 
-A connection must begin with PostgreSQL's request for encryption; it is answered, encrypted with the given certificate, and
-passed on. One that begins in the clear is closed, as by `hostssl`. libpq cannot tell the difference.
+`postgres.lock` names it for each platform that there is one for.
 """
 
-import asyncio
-import ssl
+import os
+import platform
+import tarfile
+import zipfile
 from pathlib import Path
-from threading import Thread
+from urllib.parse import urlencode
 
-from deploy.addresses import HOST
+from deploy.certificates import Certificates
+from deploy.embedded import jars
+from deploy.embedded.postgres import PostgresServer
+from deploy.embedded.reach import Account, data_folder
+from deploy.engines import EmbeddedEngines
+from deploy.secrets import private_file
 
-SSL_REQUEST = bytes.fromhex("0000000804d2162f")
-"""Length 8, code 80877103: the protocol's SSLRequest."""
-CHUNK = 65536
-
-
-class EncryptedDoor:
-    """Listens on a port of its own until closed."""
-
-    def __init__(self, postgres_port: int, certificate: Path, key: Path) -> None:
-        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.context.load_cert_chain(certificate, key)
-        self._behind = postgres_port
-        self._loop = asyncio.new_event_loop()
-        self._server = self._loop.run_until_complete(asyncio.start_server(self._serve, HOST, 0))
-        self.port = int(self._server.sockets[0].getsockname()[1])
-        self._thread = Thread(target=self._loop.run_forever, daemon=True)
-        self._thread.start()
-
-    def close(self) -> None:
-        """Close the door; connections through it end."""
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(timeout=5)
-        self._server.close()
-        for task in asyncio.all_tasks(self._loop):
-            task.cancel()
-        self._loop.run_until_complete(asyncio.sleep(0))
-        self._loop.close()
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            if await reader.readexactly(len(SSL_REQUEST)) != SSL_REQUEST:
-                return
-            writer.write(b"S")
-            await writer.drain()
-            await writer.start_tls(self.context)
-            back, forth = await asyncio.open_connection(HOST, self._behind)
-            done, pending = await asyncio.wait(
-                [asyncio.create_task(_pass(reader, forth)), asyncio.create_task(_pass(back, writer))],
-                return_when=asyncio.FIRST_COMPLETED,
-            )
-            for task in pending:
-                task.cancel()
-            forth.close()
-        except (OSError, ssl.SSLError, asyncio.IncompleteReadError):
-            pass  # whoever knocked has left, or does not trust us: nothing to tell
-        finally:
-            writer.close()
+LOCK = Path(__file__).with_name("postgres.lock")
+SYSTEMS = {"Linux": "linux", "Darwin": "darwin"}
+MACHINES = {"x86_64": "amd64", "aarch64": "arm64v8", "arm64": "arm64v8"}
+ENCRYPTED_ONLY = "hostssl all all 127.0.0.1/32 scram-sha-256\n"
 
 
-async def _pass(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
-    try:
-        while piece := await source.read(CHUNK):
-            target.write(piece)
-            await target.drain()
-    except OSError:
-        pass
+class EncryptedEngines(EmbeddedEngines):
+    """Kafka and PostgreSQL of one folder, both with certificates of one authority."""
+
+    def __init__(self, state: Path) -> None:
+        super().__init__(state, encrypted=True)
+        self.certificates.make()
+        self.certificates.issue(["postgres"])
+
+    @property
+    def postgres(self) -> "EncryptedPostgres":
+        """The PostgreSQL server, running or not."""
+        return EncryptedPostgres(self.state, self.addresses.postgres, self.secrets.read("postgres-admin"), self.certificates)
+
+
+class EncryptedPostgres(PostgresServer):
+    """Accepts encrypted connections and no others, with a certificate of this authority."""
+
+    def __init__(self, state: Path, port: int, password: str, certificates: Certificates) -> None:
+        super().__init__(state, port, password)
+        self.certificates = certificates
+
+    def url(self, database: str = "postgres") -> str:
+        """Connection URL of the administrator, who verifies the server. Holds the password."""
+        verified = {"sslmode": "verify-full", "sslrootcert": str(self.certificates.trusted)}
+        return f"{super().url(database)}?{urlencode(verified)}"
+
+    def programs(self, who: Account) -> Path:
+        """Unpacked beside the data."""
+        folder = data_folder(self.state, who).with_name("postgres-programs")
+        if not folder.exists():
+            _unpack(folder)
+        return folder / "bin"
+
+    def settings(self, data: Path) -> dict[str, object]:
+        """The embedded server's, and who may enter how. What it shows lies in its data folder, for its account alone."""
+        shown = {
+            "hba_file": ENCRYPTED_ONLY,
+            "ssl_cert_file": self.certificates.certificate("postgres").read_text(),
+            "ssl_key_file": self.certificates.key("postgres").read_text(),
+        }
+        for name, content in shown.items():
+            private_file(data / name, content)
+            os.chown(data / name, data.stat().st_uid, data.stat().st_gid)
+        return super().settings(data) | {"ssl": "on"} | {name: data / name for name in shown}
+
+
+def _unpack(folder: Path) -> None:
+    wanted = f"embedded-postgres-binaries-{SYSTEMS[platform.system()]}-{MACHINES[platform.machine()]}"
+    (jar,) = jars.provide([each for each in jars.locked(LOCK.read_text()) if each.artifact == wanted], "PostgreSQL")
+    with zipfile.ZipFile(jar) as outer:
+        (name,) = (each for each in outer.namelist() if each.endswith(".txz"))
+        with outer.open(name) as packed, tarfile.open(fileobj=packed, mode="r:xz") as inner:
+            inner.extractall(folder, filter="data")
+    for each, _, _ in os.walk(folder):
+        os.chmod(each, 0o755)

@@ -18,7 +18,6 @@ import trustme
 
 from deploy import addresses, guardian
 from deploy.embedded.kafka import serves
-from deploy.engines import EmbeddedEngines
 from deploy.system import System
 from deploy.waiting import wait_until
 from services.runtime.settings import SERVICES, load
@@ -26,30 +25,22 @@ from services.runtime.tls import trusting
 from services.simulator.drive import Drive
 from services.simulator.world import World
 from tests.conftest import MUNICIPALITIES
-from tests.system.encrypted_postgres import EncryptedDoor
+from tests.system.encrypted_postgres import EncryptedEngines
 
 
 @pytest.fixture(scope="module")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     folder = tmp_path_factory.mktemp("tls")
     folder.chmod(0o711)
-    servers = EmbeddedEngines(folder / "engines", encrypted=True)
+    servers = EncryptedEngines(folder / "engines")
     guardian.watch(servers.state, remove=True)
-    plain = servers.start(first=addresses.elsewhere(servers.state))
-    servers.certificates.issue(["postgres"])
-    door = EncryptedDoor(
-        servers.addresses.postgres, servers.certificates.certificate("postgres"), servers.certificates.key("postgres")
-    )
-    url = plain.admin_url.replace(f":{servers.addresses.postgres}/", f":{door.port}/")
-    url += f"?sslmode=verify-full&sslrootcert={servers.certificates.trusted}"
-    engines = replace(plain, admin_url=url, passing=True)
+    engines = replace(servers.start(first=addresses.elsewhere(servers.state)), passing=True)
     found = System(folder / "state", municipalities=MUNICIPALITIES, engines=engines, encrypted=True)
     try:
         found.start()
         yield found
     finally:
         found.stop()
-        door.close()
         servers.stop()
         servers.postgres.remove()
 

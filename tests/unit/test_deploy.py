@@ -14,7 +14,7 @@ from kafka.admin import ACLOperation, ResourceType
 
 from deploy import addresses
 from deploy.containers import environment_name
-from deploy.embedded import cluster, java
+from deploy.embedded import cluster, jars, java
 from deploy.embedded.kafka_settings import Node, server_properties
 from deploy.pids import Command, Process
 from deploy.provision.kafka import rights
@@ -118,21 +118,20 @@ def test_a_process_has_not_ended_before_the_last_of_its_threads(tmp_path: Path) 
 def test_a_damaged_jar_is_fetched_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     wanted: list[str] = []
     monkeypatch.setenv("SOCIALSOG_CACHE", str(tmp_path))
-    monkeypatch.setattr(java, "locked", lambda text: [jar for jar in real if jar.artifact in ("re2j", "jspecify")])
-    monkeypatch.setattr(java, "_fetch_all", lambda pool, missing, *rest: wanted.extend(jar.artifact for jar in missing))
-    real = [java.Jar("g", "re2j", "1", hashlib.sha256(b"good").hexdigest()), java.Jar("g", "jspecify", "1", "0" * 64)]
+    monkeypatch.setattr(jars, "_fetch_all", lambda pool, missing, *rest: wanted.extend(jar.artifact for jar in missing))
+    asked = [jars.Jar("g", "re2j", "1", hashlib.sha256(b"good").hexdigest()), jars.Jar("g", "jspecify", "1", "0" * 64)]
     (tmp_path / "jars").mkdir()
     (tmp_path / "jars" / "re2j-1.jar").write_bytes(b"good")
     (tmp_path / "jars" / "jspecify-1.jar").write_bytes(b"bad")
-    java.class_path()
+    assert jars.provide(asked, "Apache Kafka") == [tmp_path / "jars" / "re2j-1.jar", tmp_path / "jars" / "jspecify-1.jar"]
     assert wanted == ["jspecify"]
 
 
 def test_the_lock_names_one_version_of_every_jar() -> None:
-    jars = java.locked(java.LOCK.read_text())
-    assert len({(jar.group, jar.artifact) for jar in jars}) == len(jars)
-    assert {jar.version for jar in jars if jar.group == "org.apache.kafka"} == {"4.3.1"}
-    assert all(len(jar.sha256) == 64 for jar in jars)
+    locked = jars.locked(java.LOCK.read_text())
+    assert len({(jar.group, jar.artifact) for jar in locked}) == len(locked)
+    assert {jar.version for jar in locked if jar.group == "org.apache.kafka"} == {"4.3.1"}
+    assert all(len(jar.sha256) == 64 for jar in locked)
 
 
 def test_no_listener_of_kafka_is_open_or_beyond_loopback(tmp_path: Path) -> None:

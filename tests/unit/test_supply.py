@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from deploy.embedded import java
+from deploy.embedded.jars import locked
 from deploy.supply import audit, licences
-from deploy.supply.inventory import KNOWN, PYTHON_LOCK, ROOT, UNKNOWN, Component, components
+from deploy.supply.inventory import JAR_LOCKS, KNOWN, PYTHON_LOCK, ROOT, UNKNOWN, Component, components
 
 FOUND = components()
 SUPPLY = ROOT / ".venv-supply"
@@ -39,14 +39,14 @@ def test_every_python_package_is_locked_with_a_hash(lock: Path) -> None:
         assert "--hash=sha256:" in line, line
 
 
-def test_the_inventory_has_every_line_of_both_locks_with_its_hashes() -> None:
+def test_the_inventory_has_every_line_of_the_locks_with_its_hashes() -> None:
     names = re.findall(r"^([a-z0-9][\w.-]*)==", PYTHON_LOCK.read_text(encoding="utf-8"), re.MULTILINE)
     assert [each.name for each in FOUND if each.kind == "pypi"] == names
     hashes = PYTHON_LOCK.read_text(encoding="utf-8").count("--hash=sha256:")
     assert sum(len(each.sha256) for each in FOUND if each.kind == "pypi") == hashes
-    locked = java.locked(java.LOCK.read_text(encoding="ascii"))
+    lines = [jar for lock in JAR_LOCKS for jar in locked(lock.read_text(encoding="ascii"))]
     jars = {(each.group, each.name, each.version, *each.sha256) for each in FOUND if each.kind == "maven"}
-    assert jars == {tuple(jar) for jar in locked}
+    assert jars == {tuple(jar) for jar in lines}
 
 
 def test_every_locked_jar_has_a_licence_and_none_is_listed_that_is_gone() -> None:
