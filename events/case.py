@@ -15,11 +15,20 @@ Kind = Literal["first", "supplement", "correction", "retraction"]
 """underretning, supplerende underretning, berigtigelse, tilbagekaldelse."""
 
 
+class ToldLetter(msgspec.Struct, frozen=True):
+    """The version of a draft whose letter a municipality holds."""
+
+    draft_id: UUID
+    version: int
+
+
 class CaseDraft(msgspec.Struct, frozen=True):
     """What a letter must say. `new` was never told; `earlier` was; `changed` was told and is different or withdrawn now.
 
     `corrects` is the notification id that a correction or retraction is about. `open` is false once nothing is left to say
-    (or once the letter was decided and sent); notification then withdraws a draft that still waits.
+    (or once the letter was decided and sent); notification then withdraws a draft that still waits. `week` is the ledger's: that
+    of the run which opened the draft; `searched_week` that of the last run which added to it. `told` is `changed` as the
+    municipality in question was told it, `letters` are those that it holds (of a supplement: that any municipality holds).
     """
 
     draft_id: UUID
@@ -34,6 +43,9 @@ class CaseDraft(msgspec.Struct, frozen=True):
     changed: list[EvidenceItem]
     corrects: UUID | None
     missing_districts: list[str]
+    searched_week: str = ""
+    told: list[EvidenceItem] = []
+    letters: list[ToldLetter] = []
 
 
 class Case(msgspec.Struct, frozen=True):

@@ -27,7 +27,6 @@ from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.dialects.postgresql import UUID as Uuid
 
 from events.case import CaseDraft
-from events.evidence import EvidenceItem
 from events.letter import EarlierLetter
 from services.notification.domain.draft import STATES, Draft, LeftOut
 from services.notification.domain.letter import Told
@@ -180,7 +179,7 @@ def save(transaction: Transaction, drafts: Sequence[Draft]) -> None:
 
 
 def freeze(transaction: Transaction, draft: Draft) -> None:
-    """Keep the approved text for ever, with what it told, so that a later correction can say what was told."""
+    """Keep the approved text for ever, with what it told (by which a version before this one looks up what was told)."""
     told = [*draft.included, *draft.asked.earlier]
     transaction.execute(
         insert(LETTER),
@@ -226,25 +225,17 @@ def frozen(transaction: Transaction, draft_id: UUID, version: int) -> Any | None
 
 
 def told_before(transaction: Transaction, draft: Draft) -> Told:
-    """What earlier letters told of the evidence that this draft repeats or changes: of each draft the last approved.
-
-    The case's own letters come first; another's tell only of what they do not, as when two cases turned out to be one child's.
-    """
-    wanted = {item.evidence_id for item in (*draft.asked.earlier, *draft.asked.changed)}
-    rows = transaction.execute(_TOLD, {"draft": draft.draft_id, "wanted": list(wanted)}).all()
-    items: dict[UUID, EvidenceItem] = {}
-    letters = []
-    for row in sorted(rows, key=lambda row: (row.case_id == draft.case_id, row.approved_at, row.letter_id)):
-        told = msgspec.json.decode(bytes(row.told), type=list[EvidenceItem])
-        items |= {item.evidence_id: item for item in told if item.evidence_id in wanted}
-        if row.case_id == draft.case_id:
-            letters.append(msgspec.json.decode(row.content, type=_Dated))
-    return Told(items, [EarlierLetter(each.letter_id, each.dated) for each in letters])
+    """What the municipality was told, by deduplication's account of what was really sent, with the dates of those letters."""
+    asked = draft.asked
+    values = {"drafts": [each.draft_id for each in asked.letters], "versions": [each.version for each in asked.letters]}
+    rows = transaction.execute(_LETTERS, values).scalars()
+    letters = [msgspec.json.decode(content, type=_Dated) for content in rows]
+    return Told({item.evidence_id: item for item in asked.told}, [EarlierLetter(each.letter_id, each.dated) for each in letters])
 
 
-_TOLD = """
-    SELECT DISTINCT ON (draft_id) case_id, letter_id, content, told, approved_at FROM letter
-    WHERE draft_id <> :draft AND told_ids && CAST(:wanted AS uuid[]) ORDER BY draft_id, version DESC
+_LETTERS = """
+    SELECT content FROM letter JOIN unnest(CAST(:drafts AS uuid[]), CAST(:versions AS bigint[])) AS told (draft_id, version)
+        USING (draft_id, version) ORDER BY approved_at, letter_id
 """
 
 

@@ -18,7 +18,7 @@ from deploy.system import System
 from deploy.testing import Running
 from events import topics
 from events.audit import AuditEntry
-from events.case import Case, CaseDraft
+from events.case import Case, CaseDraft, ToldLetter
 from events.decision import Decision
 from events.envelope import Envelope
 from events.http.identity import UnmaskAnswer, UnmaskRequest
@@ -303,17 +303,20 @@ def test_an_approved_letter_never_changes(service: Notification) -> None:
         service.rows(statement)
 
 
-def test_a_correction_tells_what_was_told(service: Notification) -> None:
+def test_a_correction_tells_what_was_told_and_not_what_was_only_approved(service: Notification) -> None:
     service.ask()
     first = service.shown()["letter"]["letter_id"]
     service.approve()
     after = msgspec.structs.replace(VIOLENCE, version=2, outcome="acquitted")
-    draft = case_draft(draft_id=key("correction"), kind="correction", new=[], changed=[after], corrects=key("notification"))
-    service.ask(draft, 2)
-    letter = service.get(HERE, f"/drafts/{key('correction')}")["letter"]
-    (changed,) = letter["changed_facts"]
-    assert (changed["before"]["outcome"], changed["after"]["outcome"]) == ("open", "acquitted")
-    assert [each["letter_id"] for each in letter["earlier_letters"]] == [first]
+    asked = {"draft_id": key("correction"), "kind": "correction", "new": [], "changed": [after], "corrects": key("notification")}
+    really = {"told": [VIOLENCE], "letters": [ToldLetter(DRAFT, 1)]}
+    for version in (1, 2):  # the first one is approved, fails on its way and comes back
+        service.ask(case_draft(**asked, **really, version=version), version + 1)
+        shown = service.get(HERE, f"/drafts/{key('correction')}")
+        (changed,) = shown["letter"]["changed_facts"]
+        assert (changed["before"]["outcome"], changed["after"]["outcome"]) == ("open", "acquitted")
+        assert [each["letter_id"] for each in shown["letter"]["earlier_letters"]] == [first]
+        service.post(HERE, f"/drafts/{key('correction')}/approve", {"version": version, "digest": shown["digest"]})
 
 
 def test_without_a_municipality_those_who_know_the_adults_decide(service: Notification) -> None:

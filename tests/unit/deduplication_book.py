@@ -71,13 +71,20 @@ class Book:
                 (key,) = [key for key, known in self.cases.items() if known.case_id == case.case_id]
                 self.cases[key] = case
 
-    def candidate(self, week: int, *items: EvidenceItem, child: str = "child", adults: Iterable[str] = ("father",)) -> None:
-        """A run of week 2026-W<week> found the child with these pieces."""
+    def candidate(
+        self,
+        week: int,
+        *items: EvidenceItem,
+        child: str = "child",
+        adults: Iterable[str] = ("father",),
+        missing: Iterable[str] = (),
+    ) -> None:
+        """A run of week 2026-W<week> found the child with these pieces, without the districts `missing`."""
         for each in items:
             self._know(each, None, week)
         ties = [CandidateAdult(named(adult), ["parent"], [FiredRule("R1", "gentagen vold")]) for adult in adults]
         ids = [each.evidence_id for each in items]
-        ask = Ask(named(f"candidate {child} {week}"), named(f"run {week}"), f"2026-W{week}", ties, ids, [])
+        ask = Ask(named(f"candidate {child} {week}"), named(f"run {week}"), f"2026-W{week}", ties, ids, list(missing))
         self.cases[child] = with_ask(self.cases[child], ask)
         self.settle()
 

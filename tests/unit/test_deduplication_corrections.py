@@ -55,12 +55,14 @@ def test_a_correction_that_a_person_rejects_is_not_asked_for_again_until_somethi
     assert book.letter().kind == "correction"
 
 
-def test_a_correction_that_failed_is_asked_for_again() -> None:
+def test_a_correction_that_failed_comes_before_a_person_again() -> None:
     book = told(A)
     book.changed(39, item("a", 2, outcome="convicted"))
     failed = book.letter()
     book.deliver(failed, "failed")
-    assert (book.letter().kind, book.letter().draft_id != failed.draft_id) == ("correction", True)
+    again = book.letter()
+    assert (again.kind, again.draft_id, again.version) == ("correction", failed.draft_id, 2)
+    assert [each.outcome for each in again.told] == ["open"]
 
 
 def test_a_correction_goes_before_a_supplement_which_then_follows() -> None:
@@ -95,6 +97,24 @@ def test_evidence_that_is_about_a_stranger_now_is_taken_back_without_the_strange
     assert (changed.live, changed.person) == (False, named("father"))
 
 
+def test_evidence_that_is_about_the_other_parent_now_is_taken_back_and_then_told_as_new() -> None:
+    book = Book()
+    mother = item("b", person=named("mother"))
+    book.candidate(38, A, mother, adults=("father", "mother"))
+    book.tell()
+    now = item("a", 2, person=named("mother"))
+    book.changed(39, now)
+    book.candidate(39, now, mother, adults=("father", "mother"))
+    (changed,) = book.letter().changed
+    assert (changed.live, changed.person) == (False, named("father"))
+    assert book.outcomes()["39"] == ("waiting", None)
+    book.tell()
+    letter = book.letter()
+    assert (letter.kind, ids(letter.new), ids(letter.earlier)) == ("supplement", ids_of("a"), ids_of("b"))
+    book.tell()
+    assert (book.draft(), book.state("a")) == (None, "told")
+
+
 def test_another_pseudonym_of_the_same_adult_changes_nothing() -> None:
     book = told(A)
     book.aliases[named("other father")] = named("father")
@@ -109,7 +129,9 @@ def test_each_municipality_that_was_told_gets_the_correction() -> None:
     book.changed(40, item("a", 2, outcome="convicted"))
     assert book.letter().corrects != supplement
     book.tell("101")
-    assert book.letter().corrects == supplement
+    letter = book.letter()
+    assert (letter.corrects, [each.outcome for each in letter.told]) == (supplement, ["open"])
+    assert len(letter.letters) == 1, "the other municipality's letters are not this one's"
     book.tell("147")
     assert book.draft() is None
 

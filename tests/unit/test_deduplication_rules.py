@@ -119,6 +119,28 @@ def test_what_a_reviewer_left_out_is_unusable_and_does_not_make_another_version(
     assert (book.state("a"), book.state("b"), book.draft()) == ("told", "unusable", None)
 
 
+def test_what_was_left_out_comes_before_a_person_again_once_it_says_something_else() -> None:
+    book = Book()
+    book.candidate(38, A, B)
+    letter = book.letter()
+    book.decide(letter, "approved", left_out=["b"])
+    book.deliver(letter, "sent", left_out=["b"])
+    book.candidate(39, A, B)
+    assert book.outcomes()["39"] == ("nothing_new", "already_told")
+    book.candidate(40, A, item("b", 2, role="victim"))
+    assert (book.letter().kind, ids(book.letter().new)) == ("supplement", ids_of("b"))
+
+
+def test_a_letter_says_how_far_the_police_searched_when_the_last_run_added_to_it() -> None:
+    book = Book()
+    book.candidate(38, A, missing=["1461"])
+    letter = book.letter()
+    assert (letter.week, letter.searched_week, letter.missing_districts) == ("2026-W38", "2026-W38", ["1461"])
+    book.candidate(39, A, B)
+    letter = book.letter()
+    assert (letter.week, letter.searched_week, letter.missing_districts) == ("2026-W38", "2026-W39", [])
+
+
 def test_what_was_left_out_is_known_from_delivery_before_the_decision_arrives() -> None:
     book = Book()
     book.candidate(38, A, B)
@@ -127,7 +149,7 @@ def test_what_was_left_out_is_known_from_delivery_before_the_decision_arrives() 
     assert (book.state("a"), book.state("b")) == ("told", "unusable")
 
 
-@pytest.mark.parametrize(("state", "reason"), [("suppressed", "dead"), ("failed", None), ("refused", "unreadable")])
+@pytest.mark.parametrize(("state", "reason"), [("suppressed", "dead"), ("refused", "insufficient")])
 def test_a_letter_that_told_nobody_gives_its_evidence_free(state: str, reason: str | None) -> None:
     book = Book()
     book.candidate(38, A)
@@ -137,7 +159,10 @@ def test_a_letter_that_told_nobody_gives_its_evidence_free(state: str, reason: s
     assert book.letter().kind == "first"
 
 
-@pytest.mark.parametrize(("state", "reason"), [("returned", "no_municipality"), ("refused", "wrong_municipality")])
+@pytest.mark.parametrize(
+    ("state", "reason"),
+    [("returned", "no_municipality"), ("refused", "wrong_municipality"), ("failed", None), ("refused", "unreadable")],
+)
 def test_a_letter_that_came_back_is_reviewed_again_as_the_same_draft(state: str, reason: str) -> None:
     book = Book()
     book.candidate(38, A)

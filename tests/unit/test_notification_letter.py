@@ -185,6 +185,20 @@ def test_evidence_that_turns_out_to_be_about_a_stranger_is_withdrawn_and_the_str
     assert [adult.name for adult in made.adults] == ["Åge Øksemager"]
 
 
+def test_a_fact_that_was_told_under_an_older_pseudonym_is_corrected_and_not_withdrawn() -> None:
+    old = key("old pseudonym")
+    before, after = (
+        msgspec.structs.replace(VIOLENCE, person=old),
+        msgspec.structs.replace(VIOLENCE, version=2, outcome="convicted"),
+    )
+    draft = case_draft(kind="correction", new=[], changed=[after])
+    asked = to_name(draft, told(before))
+    answered = UnmaskAnswer(child(), [], [PEOPLE[PARTNER if person == old else person] for person in asked])
+    made = compose(material_of(waiting(draft), told(before), NOW, answered, asked))
+    assert [(each.change, each.after and each.after.outcome) for each in made.changed_facts] == [("corrected", "convicted")]
+    assert [(adult.name, adult.relation) for adult in made.adults] == [("Åge Øksemager", "household")]
+
+
 def test_two_pseudonyms_of_one_person_are_one_adult() -> None:
     old = key("old pseudonym")
     draft = case_draft(new=[VIOLENCE, item("second", 16, old)])

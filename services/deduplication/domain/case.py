@@ -139,5 +139,8 @@ def projection(case: CaseState) -> Case:
         changed=content.changed,
         corrects=content.corrects,
         missing_districts=content.missing_districts,
+        searched_week=content.searched_week,
+        told=content.told,
+        letters=content.letters,
     )
     return Case(case.case_id, content.child, draft)

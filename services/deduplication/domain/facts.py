@@ -10,7 +10,7 @@ from uuid import UUID
 import msgspec
 
 from events.candidate import CandidateAdult
-from events.case import Kind
+from events.case import Kind, ToldLetter
 from events.decision import DecisionState
 from events.delivery import DeliveryState
 from events.evidence import EvidenceItem
@@ -35,7 +35,10 @@ class Ask(msgspec.Struct, frozen=True):
 
 
 class Content(msgspec.Struct, frozen=True):
-    """What one version of a draft must say; `asks` are the candidates that are settled with it, and what became of each."""
+    """What one version of a draft must say; `asks` are the candidates that are settled with it, and what became of each.
+
+    `searched_week`, `told` and `letters` as in the event (`CaseDraft`).
+    """
 
     child: UUID
     kind: Kind
@@ -48,6 +51,9 @@ class Content(msgspec.Struct, frozen=True):
     corrects: UUID | None
     missing_districts: list[str]
     asks: dict[UUID, Outcome]
+    searched_week: str = ""
+    told: list[EvidenceItem] = []
+    letters: list[ToldLetter] = []
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -123,6 +129,16 @@ class Family:
                 break
             passed.add(evidence_id)
         return evidence_id if evidence_id in self.evidence else None
+
+    def now(self, item: EvidenceItem) -> EvidenceItem | None:
+        """What stands in the place of this evidence now; None while that is not known here yet."""
+        place = self.resolve(item.evidence_id)
+        return None if place is None else self.evidence[place].item
+
+    def moved(self, item: EvidenceItem) -> bool:
+        """Whether this evidence is about another person now than when that was said."""
+        now = self.now(item)
+        return now is not None and self.canonical(now.person) != self.canonical(item.person)
 
     @cached_property
     def asks(self) -> list[Ask]:

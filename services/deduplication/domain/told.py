@@ -4,12 +4,13 @@ Told means that delivery committed the sending and the municipality has not refu
 because a correction belongs where the wrong fact lies.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 from uuid import UUID
 
+from events.case import ToldLetter
 from events.evidence import EvidenceItem
 from services.deduplication.domain.facts import Ask, Family, Issue, Outcome, Sending
 
@@ -19,10 +20,16 @@ Said = tuple[object, ...]
 """What a letter says of a piece of evidence, comparable."""
 
 TOLD = ("sent", "received", "acknowledged")
-SENDING_FATES: dict[str, Fate] = {"pending": "open", "returned": "returned", "suppressed": "freed", "failed": "freed"}
-REFUSED: dict[str, Fate] = {"wrong_municipality": "returned", "irrelevant": "unusable", "wrong_person": "unusable"}
+SENDING_FATES: dict[str, Fate] = {"pending": "open", "returned": "returned", "failed": "returned", "suppressed": "freed"}
+REFUSED: dict[str, Fate] = {
+    "wrong_municipality": "returned",
+    "unreadable": "returned",
+    "irrelevant": "unusable",
+    "wrong_person": "unusable",
+}
+"""What a municipality's system could not read, or failed on, told nobody: no later run would ask for it again."""
 REJECTED: dict[str, Fate] = {"irrelevant": "unusable", "wrong_person": "unusable", "already_known": "unusable"}
-"""All other reasons (insufficient, unreadable, none) give the evidence free again: a later run may ask once more."""
+"""All other reasons (insufficient, none) give the evidence free again: a later run that meets it may ask once more."""
 WITHDRAWN: Said = ("withdrawn",)
 BEGINNING = datetime.min.replace(tzinfo=UTC)
 
@@ -44,7 +51,10 @@ class Belief:
 
 @dataclass(frozen=True)
 class Standing:
-    """What is settled of a family. Ids in `told` and `unusable` are those that stand in the place of merged ones."""
+    """What is settled of a family. Ids in `told` and `unusable` are those that stand in the place of merged ones.
+
+    What turned out to be about another person is not `told`: nobody was told it about that one.
+    """
 
     beliefs: dict[tuple[str, UUID], Belief]
     told: frozenset[UUID]
@@ -88,9 +98,10 @@ def said(family: Family, item: EvidenceItem) -> Said:
 def standing(family: Family) -> Standing:
     """Work out what is settled from everything that the family's cases remember."""
     beliefs = _beliefs(family)
+    told = (belief.item for belief in beliefs.values() if belief.stands and not family.moved(belief.item))
     return Standing(
         beliefs,
-        _current(family, (evidence_id for (_, evidence_id), belief in beliefs.items() if belief.stands)),
+        frozenset(family.resolve(item.evidence_id) or item.evidence_id for item in told),
         {family.resolve(evidence_id) or evidence_id: reason for evidence_id, reason in _judged(family)},
         frozenset(_declined(family)),
         dict(_spent(family)),
@@ -100,12 +111,13 @@ def standing(family: Family) -> Standing:
 
 def unsettled(family: Family, settled: Standing) -> list[Ask]:
     """Candidates that still want something told."""
-    idle = ("already_told", "unusable")
-    return [ask for ask in family.asks if ask.candidate_id not in settled.spent and ask.reason not in idle]
+    return [ask for ask in family.asks if ask.candidate_id not in settled.spent and ask.reason != "already_told"]
 
 
-def _current(family: Family, ids: Iterable[UUID]) -> frozenset[UUID]:
-    return frozenset(family.resolve(evidence_id) or evidence_id for evidence_id in ids)
+def letters(family: Family, municipality: str | None = None) -> list[ToldLetter]:
+    """The letters that this municipality holds (any of them unless given), in the order of their telling."""
+    told = _in_order_of_telling(family)
+    return [ToldLetter(issue.draft_id, issue.version) for sending, issue in told if municipality in (None, sending.municipality)]
 
 
 def _in_order_of_telling(family: Family) -> list[tuple[Sending, Issue]]:
@@ -136,13 +148,18 @@ def _issues(family: Family) -> Iterator[tuple[Issue, bool]]:
 
 
 def _judged(family: Family) -> Iterator[tuple[UUID, str]]:
-    """New evidence that a person found unfit to be told, here or in the municipality."""
+    """New evidence that a person found unfit to be told, here or in the municipality, as long as it says what they saw."""
     for issue, _ in _issues(family):
-        new = [item.evidence_id for item in issue.content.new]
+        new = [item.evidence_id for item in issue.content.new if _says_the_same(family, item)]
         yield from ((evidence_id, "left_out") for evidence_id in new if evidence_id in left_out(issue))
         if fate(issue) == "unusable":
             judge = issue.sending or issue.verdict
             yield from ((evidence_id, judge.reason or "" if judge else "") for evidence_id in new)
+
+
+def _says_the_same(family: Family, item: EvidenceItem) -> bool:
+    now = family.now(item)
+    return now is None or said(family, now) == said(family, item)
 
 
 def _declined(family: Family) -> Iterator[tuple[UUID, Said]]:

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from events.candidate import Basis, CandidateAdult
 from events.evidence import EvidenceItem
 from services.deduplication.domain.facts import Ask, Content, Family, Outcome, Reason
-from services.deduplication.domain.told import WITHDRAWN, Belief, Standing, said, standing, unsettled
+from services.deduplication.domain.told import WITHDRAWN, Belief, Standing, letters, said, standing, unsettled
 
 BASES: tuple[Basis, ...] = ("parent", "custody", "household")
 
@@ -69,9 +69,13 @@ def _gathered(family: Family, settled: Standing, asks: Sequence[Ask]) -> tuple[l
 
 
 def _fresh(family: Family, settled: Standing, asks: Sequence[Ask], bringing: Sequence[Ask], new: set[UUID]) -> Content:
-    """A first letter or a supplement: what is new, and what was told of the same look-back before."""
+    """A first letter or a supplement: what is new, and what was told of the same look-back before.
+
+    The last run that added to it says how far the police searched: a district that was missing before has been read by then.
+    """
     seen = _resolved(family, (evidence_id for ask in bringing for evidence_id in ask.evidence))
     kind: Literal["first", "supplement"] = "supplement" if settled.ever_told else "first"
+    last = [ask for ask in bringing if ask.week == bringing[-1].week]
     return Content(
         child=family.canonical(family.cases[0].child),
         kind=kind,
@@ -82,8 +86,10 @@ def _fresh(family: Family, settled: Standing, asks: Sequence[Ask], bringing: Seq
         earlier=_items(family, seen & settled.told),
         changed=[],
         corrects=None,
-        missing_districts=sorted({district for ask in bringing for district in ask.missing_districts}),
+        missing_districts=sorted({district for ask in last for district in ask.missing_districts}),
         asks={ask.candidate_id: _outcome(ask, bringing, kind) for ask in asks if _resolved(family, ask.evidence) & new},
+        searched_week=last[0].week,
+        letters=letters(family),
     )
 
 
@@ -136,6 +142,9 @@ def _correction(family: Family, settled: Standing) -> Content | None:
         corrects=wrong[0].notification,
         missing_districts=[],
         asks={},
+        searched_week=week,
+        told=in_order(belief.item for belief in here),
+        letters=letters(family, wrong[0].municipality),
     )
 
 
@@ -155,15 +164,15 @@ def _truth(family: Family, settled: Standing, belief: Belief) -> EvidenceItem:
     """What should be said now of the told evidence, under the id by which it was told.
 
     Evidence merged into another goes on as that one, unless the municipality holds both: then it was one event told twice, and
-    the merged one is taken back. Of evidence that is about a stranger now only the withdrawal is said, never the stranger.
+    the merged one is taken back. Evidence that is about somebody else now is taken back too, without a word about them: of an
+    adult of this child it is new then, and a stranger is nobody's business here.
     """
     told = belief.item
-    place = family.resolve(told.evidence_id)
-    if place is None:
+    place, now = family.resolve(told.evidence_id), family.now(told)
+    if place is None or now is None:
         return told
-    now = family.evidence[place].item
     doubled = place != told.evidence_id and _keeper(family, settled, belief, place) != told.evidence_id
-    if doubled or family.canonical(now.person) not in family.adults:
+    if doubled or family.moved(told):
         return replace(told, version=family.evidence[told.evidence_id].item.version, live=False)
     return replace(now, evidence_id=told.evidence_id)
 

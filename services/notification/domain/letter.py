@@ -36,7 +36,7 @@ RELATION_ORDER = list(words.RELATIONS)
 
 @dataclass(frozen=True)
 class Told:
-    """What earlier letters of the case said: each piece of evidence as it was last told, and the letters themselves."""
+    """What the municipality was told: each changed piece of evidence as it was last told, and the letters that it holds."""
 
     items: Mapping[UUID, EvidenceItem]
     letters: Sequence[EarlierLetter]
@@ -87,7 +87,7 @@ def compose(material: Material) -> Letter:
         kind=draft.kind,
         title=words.TITLES[draft.kind],
         dated=material.dated,
-        week=draft.week,
+        week=draft.searched_week or draft.week,
         legal_basis=basis,
         notifier=Notifier(6, words.NOTIFIER_TYPE, words.district_name(_office(material, [*new, *changed]))),
         child=LetterChild(material.child.name, _hyphened(material.child.cpr), material.child.protected),
@@ -116,9 +116,8 @@ def _change(material: Material, item: EvidenceItem) -> tuple[EvidenceItem, Evide
     """(as told, as it is now): nothing now when it is withdrawn, or is about somebody else – whom the letter never names."""
     before = material.told.items.get(item.evidence_id, item)
     now_about = material.people.get(item.person)
-    same = item.person == before.person or (
-        now_about is not None and now_about.pseudonym == material.people[before.person].pseudonym
-    )
+    current = now_about.pseudonym if now_about else item.person
+    same = current == material.people[before.person].pseudonym
     return before, item if item.live and same else None
 
 
@@ -130,8 +129,8 @@ def _listed(people: Iterable[UnmaskedAdult]) -> list[UnmaskedAdult]:
     return sorted(people, key=lambda each: (RELATION_ORDER.index(each.relation), each.name, each.pseudonym))
 
 
-def _relation_text(person: UnmaskedAdult, ties: Iterable[CandidateAdult]) -> str:
-    bases = {basis for tie in ties if tie.person == person.pseudonym for basis in tie.bases}
+def _relation_text(person: UnmaskedAdult, ties: Iterable[CandidateAdult], people: Mapping[UUID, UnmaskedAdult]) -> str:
+    bases = {basis for tie in ties if people[tie.person].pseudonym == person.pseudonym for basis in tie.bases}
     if person.relation != "none" or not bases:
         return words.RELATIONS[person.relation]
     return next(text for basis, text in words.FORMER_TIES.items() if basis in bases)
@@ -147,7 +146,7 @@ class _Labels:
         self._labels = {person.pseudonym: f"Voksen {number}" for number, person in enumerate(listed, 1)}
         ties = material.draft.adults
         self.adults = [
-            LetterAdult(self._labels[person.pseudonym], person.name, person.relation, _relation_text(person, ties))
+            LetterAdult(self._labels[person.pseudonym], person.name, person.relation, _relation_text(person, ties, self._people))
             for person in listed
         ]
 
