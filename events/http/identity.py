@@ -108,7 +108,9 @@ AdultRelation = Literal["mother", "father", "custody_holder", "household", "none
 
 
 class UnmaskedAdult(msgspec.Struct, frozen=True):
-    """An adult as the letter names it, and what the register says they are to the child."""
+    """An adult as the letter names it, and what the register says they are to the child. `pseudonym` is the current one, so that
+    one person asked for under two is one adult of the letter; answers are in the order of the question.
+    """
 
     pseudonym: UUID
     name: str

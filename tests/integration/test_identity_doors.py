@@ -140,6 +140,17 @@ def test_unmasking_names_those_of_the_letter_and_is_logged(vault: Vault) -> None
     assert all({who, *adults, vault.who(mother)} <= set(entry.subjects) and entry.case_id for entry in logged)
 
 
+def test_whoever_is_unmasked_under_an_older_pseudonym_is_named_by_the_current_one(vault: Vault) -> None:
+    flat, old = home(1), cpr()
+    kid, partner, before = child(at=flat), person(None, flat), person(old, flat)
+    vault.load(kid, partner, before, kind="full")
+    held, current = vault.who(before), vault.who(partner)
+    vault.load(moved(old, partner["cpr"]))
+    answer = vault.unmask(vault.who(kid), held, current)
+    assert [row.pseudonym for row in answer.adults] == [vault.who(partner)] * 2
+    assert [row.relation for row in answer.adults] == ["household"] * 2
+
+
 def test_the_clerk_links_and_closes(vault: Vault, client: TestClient[Any]) -> None:
     known, foreign, nobody = person(), "060649AAAA", "060649BBBB"
     vault.load(known, kind="full")

@@ -39,9 +39,10 @@ def unmask(transaction: Transaction, request: UnmaskRequest, actor: str) -> Unma
         raise NotFoundException(f"{len(missing)} of these pseudonyms stand for nobody whom the register knows now")
     child = people[request.child]
     relations = _relations(transaction, child, day)
-    parents = _parents(transaction, relations, people, day)
+    parents = _parents(transaction, relations, day)
     adults = [
-        UnmaskedAdult(adult, people[adult].name, relations.get(people[adult].canonical, "none")) for adult in request.adults
+        UnmaskedAdult(people[adult].canonical, people[adult].name, relations.get(people[adult].canonical, "none"))
+        for adult in request.adults
     ]
     _audit(transaction, request, actor, [parent.pseudonym for parent in parents])
     named = UnmaskedChild(request.child, child.cpr, child.name, child.municipality, child.protected)
@@ -55,14 +56,11 @@ def _relations(transaction: Transaction, child: Known, day: date) -> dict[UUID, 
     return found
 
 
-def _parents(
-    transaction: Transaction, relations: dict[UUID, AdultRelation], people: dict[UUID, Known], day: date
-) -> list[UnmaskedAdult]:
-    """Mother first. A parent who was asked for as an adult has the same pseudonym in both lists."""
+def _parents(transaction: Transaction, relations: dict[UUID, AdultRelation], day: date) -> list[UnmaskedAdult]:
+    """Mother first. A parent who was asked for as an adult has the same pseudonym in both lists: the current one."""
     kinds = {parent: relation for parent, relation in relations.items() if relation in PARENTS}
-    asked = {person.canonical: pseudonym for pseudonym, person in people.items()}
     named = known(transaction, kinds, day)
-    rows = [UnmaskedAdult(asked.get(parent, parent), named[parent].name, kinds[parent]) for parent in kinds if parent in named]
+    rows = [UnmaskedAdult(named[parent].canonical, named[parent].name, kinds[parent]) for parent in kinds if parent in named]
     return sorted(rows, key=lambda row: (STRONGEST.index(row.relation), row.pseudonym))
 
 
