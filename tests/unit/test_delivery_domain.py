@@ -96,6 +96,11 @@ def test_a_retraction_goes_where_the_wrong_fact_lies_whatever_became_of_the_chil
     assert verdict(told="751", standing="dead", under_18=False, municipality=None) == Send("751")
 
 
+def test_a_correction_about_a_child_that_is_protected_since_comes_before_a_person_first() -> None:
+    assert verdict(told="751", protected=True) == Return("protection_changed")
+    assert verdict(told="751", protected=True, standing="emigrated", municipality=None) == Send("751")
+
+
 def delivery(state: str = "sent") -> Delivery:
     made = Delivery(
         uuid4(),

@@ -67,11 +67,14 @@ def decide(
 ) -> Verdict:
     """What to do with an approved letter now. `told` is the municipality that got the letter which this one corrects.
 
-    A correction or retraction goes where the wrong fact lies, whatever became of the child since.
+    A correction or retraction goes where the wrong fact lies, whatever became of the child since – unless it is protected now:
+    what a letter from before may tell of its whereabouts is for a person to see.
     """
     if (overtaken := stale(decision, newest)) is not None:
         return overtaken
     if told is not None:
+        if _lives_here(residence) and residence.protected != decision.residence.protected:
+            return Return("protection_changed")
         return Send(told) if told in routes.served else Return("no_municipality")
     if residence.standing != "resident" and residence.standing != "no_fixed_address":
         return Suppress(residence.standing)
@@ -83,6 +86,10 @@ def decide(
         return Return("protection_changed")
     municipality = routes.of(residence.canonical, residence.municipality)
     return Send(municipality) if municipality else Return("no_municipality")
+
+
+def _lives_here(residence: ChildResidence) -> bool:
+    return residence.standing in ("resident", "no_fixed_address")
 
 
 def stale(decision: Decision, newest: NewestDraft | None) -> Return | None:
