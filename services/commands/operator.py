@@ -81,12 +81,12 @@ def print_week(week: accounts.WeekLedger) -> None:
 
 
 @click.command()
-@click.option("--all", "everything", is_flag=True, help="Also what was never sent: pending, suppressed, returned, failed.")
+@click.option("--all", "everything", is_flag=True, help="Also what was never sent: pending, suppressed, returned.")
 @as_json
 def notifications(everything: bool, as_json: bool) -> None:
     """What the municipalities were notified of: id, week, child (pseudonym), municipality, kind, state."""
     rows = call("delivery", OPERATOR, "GET", "/deliveries")
-    left = ("sent", "received", "acknowledged", "refused")
+    left = ("sent", "received", "acknowledged", "refused", "failed")
     kept = [row for row in rows if everything or row["state"] in left]
     show(kept, ["id", "week", "child", "municipality", "kind", "state", "reason"], as_json)
 

@@ -113,6 +113,8 @@ LEDGER_VIEW = ledger_view("""
         WHERE state = 'sent' AND NOT EXISTS (
             SELECT FROM delivery later WHERE later.corrects = delivery.notification_id AND later.message_id IS NOT NULL)
         GROUP BY municipality
+    UNION ALL SELECT NULL, 'unaccepted_since:' || municipality, extract(epoch FROM min(changed_at))::bigint FROM delivery
+        WHERE state = 'received' GROUP BY municipality
 """)
 GAUGES = """
     SELECT 'socialsog_deliveries', coalesce(municipality, 'none'), state, count(*)::float8 FROM delivery GROUP BY 2, 3

@@ -18,6 +18,7 @@ VARIABLES = {
     "SOCIALSOG_ALARM_MISSING_HOURS": "missing_hours",
     "SOCIALSOG_ALARM_DRAFT_DAYS": "draft_days",
     "SOCIALSOG_ALARM_RECEIPT_HOURS": "receipt_hours",
+    "SOCIALSOG_ALARM_ACCEPTED_DAYS": "accepted_days",
     "SOCIALSOG_ALARM_DEAD_HOURS": "dead_hours",
     "SOCIALSOG_ALARM_RELAY_SECONDS": "relay_seconds",
     "SOCIALSOG_ALARM_CLOCK_MS": "clock_ms",

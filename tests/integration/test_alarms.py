@@ -152,24 +152,35 @@ def test_a_draft_that_grows_old(desk: Desk) -> None:
     lives(desk, ("draft_old", "waiting"), lambda: desk.execute("notification", decide), {"later": 48 * HOUR})
 
 
+SENT = {
+    "notification_id": uuid4(),
+    "draft_id": uuid4(),
+    "draft_version": 1,
+    "case_id": uuid4(),
+    "week": W38,
+    "state": "sent",
+    "municipality": "147",
+    "version": 2,
+    "document": b"{}",
+    "message_id": uuid4(),
+    "digest": "",
+    "changed_at": MONDAY - 24 * HOUR,
+}
+
+
 def test_no_receipt(desk: Desk) -> None:
-    row = {
-        "notification_id": uuid4(),
-        "draft_id": uuid4(),
-        "draft_version": 1,
-        "case_id": uuid4(),
-        "week": W38,
-        "state": "sent",
-        "municipality": "147",
-        "version": 2,
-        "document": b"{}",
-        "message_id": uuid4(),
-        "digest": "",
-        "changed_at": MONDAY - 24 * HOUR,
-    }
-    desk.execute("delivery", insert(delivery_tables.tables["delivery"]).values(row))
+    desk.execute("delivery", insert(delivery_tables.tables["delivery"]).values(SENT))
     received = text("UPDATE delivery SET state = 'received'")
     lives(desk, ("no_receipt", "147"), lambda: desk.execute("delivery", received), {"later": 48 * HOUR})
+
+
+def test_received_and_not_accepted(desk: Desk) -> None:
+    row = {**SENT, "state": "received", "changed_at": MONDAY - 72 * HOUR}
+    desk.execute("delivery", insert(delivery_tables.tables["delivery"]).values(row))
+    assert desk.look() == {}
+    desk.world.now(MONDAY + 48 * HOUR)
+    accepted = text("UPDATE delivery SET state = 'acknowledged'")
+    lives(desk, ("not_accepted", "147"), lambda: desk.execute("delivery", accepted), {"later": 120 * HOUR})
 
 
 def test_dead_letters(desk: Desk) -> None:

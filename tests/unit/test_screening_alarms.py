@@ -93,6 +93,13 @@ def test_waiting_longer_never_counts_less_and_never_more_than_days_do(since: dat
         ({"screening": {"braked:2026-W38": seconds(REAL)}}, REAL, ("flood", W38), 0 * HOUR, 24 * HOUR),
         ({"delivery": {"unanswered_since:147": seconds(REAL)}}, REAL, ("no_receipt", "147"), 24 * HOUR, 72 * HOUR),
         (
+            {"delivery": {"unaccepted_since:147": seconds(moment("2026-09-28T05:00"))}},
+            moment("2026-09-28T05:00"),
+            ("not_accepted", "147"),
+            3 * 24 * HOUR,
+            8 * 24 * HOUR,  # six working days
+        ),
+        (
             {"delivery": {"set_aside:x": 2, "dead_since:x": seconds(REAL)}},
             REAL,
             ("dead_letters", "delivery"),

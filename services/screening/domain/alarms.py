@@ -14,7 +14,18 @@ from services.screening.domain.brakes import LEAST_RUNS, USUAL_RUNS
 from services.screening.domain.limits import Limits, Step
 from services.screening.domain.vitals import Vitals, moment
 
-Kind = Literal["zero", "flood", "missing_district", "draft_old", "no_receipt", "dead_letters", "relay", "clock", "scheduler"]
+Kind = Literal[
+    "zero",
+    "flood",
+    "missing_district",
+    "draft_old",
+    "no_receipt",
+    "not_accepted",
+    "dead_letters",
+    "relay",
+    "clock",
+    "scheduler",
+]
 Level = Literal["warn", "escalate"]
 _HOUR = timedelta(hours=1)
 
@@ -102,6 +113,13 @@ def no_receipt(vitals: Vitals, limits: Limits) -> Iterator[Alarm]:
         yield from _aged("no_receipt", code, hours, limits.receipt_hours, f"oldest without receipt for {hours} hours")
 
 
+def not_accepted(vitals: Vitals, limits: Limits) -> Iterator[Alarm]:
+    """A municipality's system has received a letter, and nobody there has taken it over, in working days."""
+    for code, since in vitals.labelled("delivery", "unaccepted_since").items():
+        days = limits.calendar.passed(moment(since), vitals.business)
+        yield from _aged("not_accepted", code, days, limits.accepted_days, f"oldest not accepted for {days} working days")
+
+
 def dead_letters(vitals: Vitals, limits: Limits) -> Iterator[Alarm]:
     """Messages or work that a service has set aside wait for a person."""
     oldest: dict[str, int] = {}
@@ -151,6 +169,7 @@ RULES: tuple[Callable[[Vitals, Limits], Iterator[Alarm]], ...] = (
     missing_district,
     draft_old,
     no_receipt,
+    not_accepted,
     dead_letters,
     relay,
     clock,

@@ -28,6 +28,9 @@ class Limits:
     """Working days that a draft may lie: a child waits for it."""
     receipt_hours: Step = Step(24, 72)
     """Hours (business) without any receipt: delivery offers again after 24; after three days somebody must have telephoned."""
+    accepted_days: Step = Step(3, 6)
+    """Working days that a letter may lie in a municipality's system before a person takes it over: within six of them
+    (*hverdage*) the municipality owes the notifier a receipt, and in half of that somebody should have telephoned."""
     dead_hours: Step = Step(0, 24)
     """Hours (business) that a dead letter may wait: it may be a child's, so that the first is told at once."""
     relay_seconds: Step = Step(120, 900)
