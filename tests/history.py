@@ -7,7 +7,7 @@ once, and every effect has its audit entry and every entry its cause.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import NamedTuple
@@ -55,7 +55,8 @@ Ranges = Sequence[tuple[int, int]]
 
 @dataclass(frozen=True)
 class History:
-    """All that is known of one system. `applied` holds, per consumer and aggregate, the versions in the order of applying.
+    """All that is known of one system. `applied` holds, per consumer and aggregate, the versions in the order of applying; of the
+    readers `applying` it holds every aggregate that they have handled.
 
     `audited` counts entries per effect. `once` are effects that must not happen twice; `done` are all that must be audited.
     """
@@ -65,6 +66,7 @@ class History:
     dead: Mapping[Reader, Sequence[int]] = field(default_factory=dict)
     pending: Mapping[Reader, Sequence[int]] = field(default_factory=dict)
     applied: Mapping[tuple[Reader, str], Sequence[int]] = field(default_factory=dict)
+    applying: Collection[Reader] = ()
     once: Sequence[Effect] = ()
     done: Sequence[Effect] = ()
     audited: Sequence[Effect] = ()
@@ -77,6 +79,7 @@ def violations(history: History) -> list[Violation]:
     return [
         *_positions(history),
         *_fates(history),
+        *_effects(history),
         *_versions(history),
         *_repeats(history.once),
         *_audit(history),
@@ -116,6 +119,15 @@ def _fates(history: History) -> Iterator[Violation]:
             yield Violation("doubled", f"{reader.service}: {_name(reader.place)} position {position} was never written")
         for position in sorted((handled & aside) | (handled & waits) | (aside & waits)):
             yield Violation("doubled", f"{reader.service}: {_name(reader.place)} position {position} has two fates")
+
+
+def _effects(history: History) -> Iterator[Violation]:
+    """What was handled was applied: saying that it was is not doing it."""
+    for reader in history.applying:
+        handled = {position for low, high in history.handled.get(reader, ()) for position in range(low, high)}
+        keys = {fact.key for fact in history.accepted.get(reader.place, ()) if fact.position in handled}
+        for key in sorted(key for key in keys if (reader, key) not in history.applied):
+            yield Violation("lost", f"{reader.service}: {key} of {_name(reader.place)} was handled and left no trace")
 
 
 def _versions(history: History) -> Iterator[Violation]:

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from events.topics import DOMAIN_SERVICES, RECORD, declared
+from events.topics import CASE, DECISION, DOMAIN_SERVICES, RECORD, declared
 from tests.history import Effect, Fact, History, Place, Ranges, Reader
 
 Rows = Callable[[str], list[tuple[Any, ...]]]
@@ -27,18 +27,28 @@ _DEAD = """
 _APPLIED = "SELECT topic, key, version FROM {{ns}}{0}.applied"
 _RECORDS = "SELECT record_id, version FROM {ns}screening.record"
 
+# Two letters that say the same to the same municipality are one too many, whatever their ids.
+_LETTERS = """
+    SELECT l.child, d.week, d.municipality, d.corrects, md5(l.told) FROM {ns}delivery.delivery d
+    JOIN {ns}notification.letter l ON l.draft_id = d.draft_id AND l.version = d.draft_version
+    WHERE d.message_id IS NOT NULL AND d.state NOT IN ('failed', 'refused')
+"""
 _ONCE = {
     "run of week": "SELECT week FROM {ns}screening.run",
     "candidate": "SELECT run_id, child FROM {ns}screening.candidate",
     "case of child": "SELECT child FROM {ns}deduplication.cases",
     "letter of draft": "SELECT draft_id, draft_version FROM {ns}delivery.delivery WHERE message_id IS NOT NULL",
     "message": "SELECT message_id FROM {ns}delivery.message",
+    "letter": _LETTERS,
     "record of row": "SELECT record_id FROM {ns}screening.record",
 }
 _DONE = {
     "run": "SELECT run_id FROM {ns}screening.run",
     "sending": "SELECT notification_id FROM {ns}delivery.delivery WHERE message_id IS NOT NULL",
-    "receipt": "SELECT d.notification_id FROM {ns}delivery.receipt r JOIN {ns}delivery.delivery d USING (message_id)",
+    "receipt": (
+        "SELECT d.notification_id, convert_from(r.document, 'UTF8')::jsonb ->> 'status' "
+        "FROM {ns}delivery.receipt r JOIN {ns}delivery.delivery d USING (message_id)"
+    ),
     "approval": "SELECT case_id, version FROM {ns}notification.letter",
     "row": "SELECT extract_id FROM {ns}intake.extract, generate_series(1, rows)",
 }
@@ -46,13 +56,18 @@ _ENTRY = "FROM {ns}audit.log WHERE entry ->> 'action'"
 _AUDITED = {
     "run": f"SELECT run_id {_ENTRY} = 'weekly_run'",
     "sending": f"SELECT entry -> 'detail' ->> 'notification' {_ENTRY} = 'notification_sent'",
-    "receipt": f"SELECT entry -> 'detail' ->> 'notification' {_ENTRY} LIKE 'receipt\\_%'",
+    "receipt": f"SELECT entry -> 'detail' ->> 'notification', substr(entry ->> 'action', 9) {_ENTRY} LIKE 'receipt\\_%'",
     "approval": f"SELECT case_id, entry -> 'detail' ->> 'version' {_ENTRY} = 'draft_approved'",
     "row": (
         "SELECT entry -> 'detail' ->> 'extract' FROM {ns}audit.log, "
         "generate_series(1, (entry -> 'detail' ->> 'rows')::int) WHERE entry ->> 'action' = 'rows_read'"
     ),
 }
+_WRITTEN = "SELECT '{0}', position FROM {{ns}}{0}.outbox WHERE topic = 'audit.{0}.v1'"
+_SEALED = "SELECT source, number FROM {ns}audit.log"
+"""Every entry that a service wrote is in the log, whatever it is about."""
+ITS_OWN_WAY = frozenset({("delivery", DECISION.name), ("notification", CASE.name), ("deduplication", DECISION.name)})
+"""Readers that keep what they apply otherwise than by aggregate and version, besides those of audit entries."""
 _SENT = "SELECT message_id FROM {ns}delivery.delivery WHERE message_id IS NOT NULL"
 
 
@@ -76,9 +91,10 @@ class Witness:
             handled={reader: handled.get(reader, []) for reader in wanted},
             dead=self._dead(),
             applied=self._applied,
+            applying={each for each in wanted if each.service != "audit" and (each.service, each.place.topic) not in ITS_OWN_WAY},
             once=self._effects(_ONCE),
-            done=self._effects(_DONE),
-            audited=self._effects(_AUDITED),
+            done=self._effects(_DONE | {"entry": " UNION ALL ".join(map(_WRITTEN.format, DOMAIN_SERVICES))}),
+            audited=self._effects(_AUDITED | {"entry": _SEALED}),
             sent=[str(row[0]) for row in self._rows(_SENT)],
             arrived=[str(message) for message in self._arrived()],
         )

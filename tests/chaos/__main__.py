@@ -10,8 +10,10 @@ from pathlib import Path
 import click
 
 from tests.chaos.campaign import Campaign, Plan, Result
+from tests.chaos.strikes import every
 
 log = logging.getLogger(__name__)
+EXIT_SHORT = 3
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
@@ -28,7 +30,11 @@ log = logging.getLogger(__name__)
 def main(
     seed: int, strikes: int, weeks: int, minutes: float, rate: float, look: int, copies: int, only: str, keep: bool, as_json: bool
 ) -> None:
-    """Run weeks under attack. Exit code 0: nothing lost, nothing doubled, all accounted for; 1: something was; 2: wrong usage."""
+    """Run weeks under attack. Exit code 0: nothing lost, nothing doubled, all accounted for; 1: something was; 2: wrong usage;
+    3: the time was over before all strikes and weeks that were asked for.
+    """
+    if not any(only in each.name for each in every(engines=True)):
+        raise click.BadParameter(f"no strike's name holds {only!r}: {', '.join(each.name for each in every(engines=True))}")
     folder = Path(tempfile.mkdtemp(prefix="socialsog-chaos-"))
     folder.chmod(0o711)  # PostgreSQL runs as another user where we are root, and must pass through
     plan = Plan(seed, strikes, weeks, minutes * 60, rate, look, copies, only)
@@ -39,7 +45,8 @@ def main(
     else:
         shutil.rmtree(folder, ignore_errors=True)
     click.echo(json.dumps(result.document(), indent=2) if as_json else table(result))
-    sys.exit(1 if result.violations else 0)
+    whole = result.survived >= strikes or result.weeks >= weeks
+    sys.exit(1 if result.violations else 0 if whole else EXIT_SHORT)
 
 
 def table(result: Result) -> str:

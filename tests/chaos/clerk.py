@@ -1,7 +1,7 @@
 """The operator who looks after dead letters while the system is under attack: what nobody planted is redriven.
 
 A good message whose readers were killed three times in a row by somebody else is set aside like one that kills; that is the
-rule, and redriving is what a person does about it.
+rule, and redriving is what a person does about it. What is set aside for any other reason is a violation: nobody planted it.
 """
 
 from threading import Event as Signal
@@ -15,6 +15,7 @@ from tests.chaos.planted import digest
 from tests.chaos.scene import Scene
 
 LOOK_SECONDS = 2.0
+KILLED = "killed_process"
 
 
 class Clerk:
@@ -43,8 +44,11 @@ class Clerk:
                     continue  # away just now; the next look will do
 
     def _look(self, service: str) -> None:
-        query = f"SELECT id, topic, payload FROM {{ns}}{service}.dead_letter WHERE redriven_at IS NULL"
-        for number, topic, payload in self.scene.rows(query):
-            if not self.scene.planted.knows((service, topic, digest(payload))):
-                self.scene.doors.post("operator", service, f"/dead-letters/{number}/redrive")
-                self.redriven += 1
+        query = f"SELECT id, topic, payload, reason FROM {{ns}}{service}.dead_letter WHERE redriven_at IS NULL"
+        for number, topic, payload, reason in self.scene.rows(query):
+            if self.scene.planted.knows((service, topic, digest(payload))):
+                continue
+            if reason != KILLED:
+                self.scene.violation(f"{service} set {topic or 'work'} aside that nobody planted: {reason}")
+            self.scene.doors.post("operator", service, f"/dead-letters/{number}/redrive")
+            self.redriven += 1

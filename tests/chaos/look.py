@@ -54,7 +54,7 @@ class Looker:
         self.told = self.town.told()
         weeks = [each.week for each in accounts(self.town)]
         expected, told = self.town.expected(weeks), self.town.told_explicitly()
-        return difference(expected, told).splitlines() if expected != told else []
+        return difference(expected, told).splitlines()
 
     def _dead_letters(self) -> list[str]:
         """What was planted is there once for each reader; everything else was redriven."""
@@ -102,4 +102,4 @@ def undisturbed(attacked: System, folder: Path, weeks: int, looker: Looker) -> l
         town.leave()
     finally:
         system.stop_services()
-    return difference(told, looker.told).splitlines() if told != looker.told else []
+    return difference(told, looker.told).splitlines()

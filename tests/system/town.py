@@ -5,6 +5,7 @@ pseudonyms can be compared with the truth file and with each other.
 """
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -171,7 +172,8 @@ def lines(path: Path) -> list[dict[str, Any]]:
 
 
 def difference(expected: Sequence[Told], found: Sequence[Told]) -> str:
-    """What is missing and what is too much, for the message of a failing test."""
-    missing = [each for each in expected if each not in found]
-    extra = [each for each in found if each not in expected]
-    return "\n".join([*(f"missing: {each}" for each in missing), *(f"not expected: {each}" for each in extra)])
+    """What is missing and what is too much, as often as it is; empty exactly when both hold the same."""
+    missing, extra = Counter(expected) - Counter(found), Counter(found) - Counter(expected)
+    return "\n".join(
+        [*(f"missing: {each}" for each in missing.elements()), *(f"not expected: {each}" for each in extra.elements())]
+    )

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.history import Effect, Fact, History, Place, Reader, violations
+from tests.system.town import Told, difference
 
 PLACE = Place("deduplication.case.v1", 0)
 READERS = [Reader("notification", PLACE), Reader("delivery", PLACE)]
@@ -33,6 +34,7 @@ def histories(draw: st.DrawFn) -> History:
         dead={reader: sorted(aside) for reader in READERS},
         pending={reader: sorted(waits) for reader in READERS},
         applied=applied,
+        applying=READERS,
         once=effects,
         done=effects,
         audited=draw(st.permutations(effects)),
@@ -92,6 +94,17 @@ def test_a_newest_version_that_was_not_applied_is_lost() -> None:
         return {"accepted": {PLACE: [*history.accepted[PLACE], later]}, "handled": handled, "applied": applied}
 
     spoilt("lost", forget)
+
+
+def test_what_was_handled_and_left_no_trace_is_lost() -> None:
+    spoilt("lost", lambda history: {"applied": dict(list(history.applied.items())[1:])})
+
+
+def test_what_was_told_twice_is_one_too_many_and_what_was_told_once_one_too_few() -> None:
+    told = Told("2026-W38", "0101610001", "first", "sent", None, "751")
+    assert difference([told], [told]) == ""
+    assert difference([told], [told, told]) == f"not expected: {told}"
+    assert difference([told, told], [told]) == f"missing: {told}"
 
 
 def test_an_effect_that_happened_twice_is_doubled() -> None:
