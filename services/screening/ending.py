@@ -18,7 +18,7 @@ from services.screening.domain import brakes
 from services.screening.domain.brakes import Tally
 from services.screening.evidence import announce
 from services.screening.search import Found, Scope
-from services.screening.shelf import Shelf
+from services.screening.shelf import of_run
 
 _PAYLOADS = "SELECT payload FROM candidate WHERE run_id = :run_id ORDER BY candidate_id"
 _RELEASE = (
@@ -27,7 +27,7 @@ _RELEASE = (
 ACTION = "weekly_run"
 
 
-def finish(transaction: Transaction, scope: Scope, found: Found, shelf: Shelf, ceiling: int, actor: str) -> None:
+def finish(transaction: Transaction, scope: Scope, found: Found, ceiling: int, actor: str) -> None:
     """Store a run with all that it found, and publish it unless it is out of bounds."""
     tally = Tally(len(found.hits), Counter(hit.district for hit in found.hits))
     stopped = brakes.reasons(tally, usual(transaction), ceiling, scope.missing)
@@ -36,7 +36,7 @@ def finish(transaction: Transaction, scope: Scope, found: Found, shelf: Shelf, c
     if stopped:
         publish_run(transaction, scope.run_id)
     else:
-        publish(transaction, scope.run_id, shelf)
+        publish(transaction, scope.run_id)
 
 
 def usual(transaction: Transaction) -> list[Tally]:
@@ -96,21 +96,23 @@ def _audit(transaction: Transaction, scope: Scope, found: Found, actor: str, *, 
     )
 
 
-def release(transaction: Transaction, run_id: UUID, week: str, shelf: Shelf, actor: str) -> None:
+def release(transaction: Transaction, run_id: UUID, week: str, actor: str) -> None:
     """Let a braked run go on, in the name of a person."""
     transaction.execute(_RELEASE, {"run_id": run_id, "actor": actor, "now": transaction.now})
     transaction.audit("alteration", "run_released", purpose="screening", actor=actor, run_id=run_id, week=week)
-    publish(transaction, run_id, shelf)
+    publish(transaction, run_id)
 
 
-def publish(transaction: Transaction, run_id: UUID, shelf: Shelf) -> None:
-    """Publish a run's candidates, the evidence behind them as it is now, and the run."""
+def publish(transaction: Transaction, run_id: UUID) -> None:
+    """Publish a run's candidates, the evidence behind them as it is now, and the run. The run's own catalogue says what counts,
+    whatever has been approved since: a candidate and its evidence must not contradict each other.
+    """
     payloads = transaction.execute(_PAYLOADS, {"run_id": run_id}).scalars()
     candidates = [msgspec.json.decode(bytes(payload), type=Candidate) for payload in payloads]
     for candidate in candidates:
         transaction.publish(CANDIDATE, str(candidate.candidate_id), 1, candidate, str(run_id))
     evidence: Collection[UUID] = {each.evidence_id for candidate in candidates for each in candidate.evidence}
-    announce(transaction, evidence, shelf.lookup(transaction), str(run_id))
+    announce(transaction, evidence, of_run(transaction, run_id), str(run_id))
     publish_run(transaction, run_id)
 
 

@@ -99,7 +99,7 @@ class Runner:
         scope = Scope(uuid4(), week, week == self.plan.first_week, entry, missing)
         found = search(transaction, scope, self.ask)
         points.reach("screening")
-        ending.finish(transaction, scope, found, self.shelf, self.plan.ceiling, actor)
+        ending.finish(transaction, scope, found, self.plan.ceiling, actor)
 
     def release(self, week: str, actor: str) -> bool:
         """Release a braked run; whether there was one."""
@@ -108,7 +108,7 @@ class Runner:
             query = "SELECT run_id FROM run WHERE week = :week AND status = 'braked'"
             run_id: UUID | None = transaction.execute(query, {"week": week}).scalar_one_or_none()
             if run_id is not None:
-                ending.release(transaction, run_id, week, self.shelf, actor)
+                ending.release(transaction, run_id, week, actor)
         return run_id is not None
 
 

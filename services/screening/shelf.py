@@ -4,13 +4,15 @@ An approval holds for one digest. A file that was changed since is not approved,
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import UUID
 
 import msgspec
 import yaml
 
+from events.weeks import danish_date
 from services.runtime.errors import Fatal
 from services.runtime.transaction import Transaction
 from services.screening.domain import catalogue as rules
@@ -22,6 +24,10 @@ _APPROVED = "SELECT catalogue_id, digest, approved_by, approved_at FROM catalogu
 _APPROVE = """
     INSERT INTO catalogue_approval (catalogue_id, digest, approved_by, approved_at, content)
     VALUES (:id, :digest, :actor, :now, :content) ON CONFLICT DO NOTHING
+"""
+_OF_RUN = """
+    SELECT a.content FROM run r JOIN catalogue_approval a ON a.catalogue_id = r.catalogue AND a.digest = r.catalogue_digest
+    WHERE r.run_id = :run_id
 """
 
 
@@ -48,6 +54,12 @@ def read(path: Path) -> Entry:
     return Entry(catalogue, rules.digest(catalogue), Lookup(catalogue))
 
 
+def of_run(transaction: Transaction, run_id: UUID) -> Lookup:
+    """The catalogue that a run was run by, as it was approved: its file may be another one by the time the run is released."""
+    content = transaction.execute(_OF_RUN, {"run_id": run_id}).scalar_one()
+    return Lookup(msgspec.json.decode(bytes(content), type=Catalogue))
+
+
 def _age(entry: Entry) -> tuple[object, ...]:
     return entry.catalogue.valid_from, [int(part) for part in re.findall(r"\d+", entry.catalogue.id)]
 
@@ -63,18 +75,20 @@ class Shelf:
         rows = transaction.execute(_APPROVED)
         return {(row.catalogue_id, row.digest): (row.approved_by, row.approved_at.isoformat()) for row in rows}
 
-    def approved(self, transaction: Transaction, week: str | None = None) -> Entry | None:
-        """The newest approved catalogue, valid for `week` where one is given."""
-        known = self.approvals(transaction)
-        for entry in reversed(self.entries):
-            if (entry.catalogue.id, entry.digest) in known and (week is None or rules.covers(entry.catalogue, week)):
-                return entry
-        return None
+    def approved(self, transaction: Transaction, week: str) -> Entry | None:
+        """The newest approved catalogue that is valid for a week."""
+        return self._newest(transaction, lambda each: rules.covers(each, week))
 
     def lookup(self, transaction: Transaction) -> Lookup | None:
-        """By which a published piece of evidence counts now."""
-        entry = self.approved(transaction)
+        """By which published evidence counts when it changes now: the newest approved catalogue whose validity has begun."""
+        today = danish_date(transaction.now)
+        entry = self._newest(transaction, lambda each: each.valid_from <= today)
         return entry.lookup if entry else None
+
+    def _newest(self, transaction: Transaction, fits: Callable[[Catalogue], bool]) -> Entry | None:
+        known = self.approvals(transaction)
+        fitting = (each for each in reversed(self.entries) if (each.catalogue.id, each.digest) in known and fits(each.catalogue))
+        return next(fitting, None)
 
     def approve(self, transaction: Transaction, name: str, digest: str, actor: str) -> Entry:
         """Approve a catalogue by its digest; again changes nothing. Raises NotThisOne."""
