@@ -1,5 +1,6 @@
 """Identity's doors: who is this (`/resolve`, intake), whose children (`/ties`, screening), names for one letter (`/unmask`,
-notification), where does this child live (`/residence`, delivery). All in batches; all audited by identity.
+notification), where does this child live (`/residence`, delivery). All in batches; all audited by identity. While a register
+delivery is being read, all but `/resolve` answer 503: ask again.
 """
 
 from datetime import datetime

@@ -19,6 +19,7 @@ from events.http.identity import (
     UnmaskRequest,
 )
 from services.identity.doors import waiting
+from services.identity.doors.register import whole_register
 from services.identity.doors.residence import residence
 from services.identity.doors.resolve import resolve
 from services.identity.doors.ties import ties
@@ -50,17 +51,17 @@ def _service_doors(store: Store) -> list[ControllerRouterHandler]:
 
     @post("/ties", opt=allow("screening"), **options)
     def ties_door(data: JSONBody[TiesRequest], request: AnyRequest) -> TiesAnswer:
-        with store.transaction() as transaction:
+        with whole_register(store) as transaction:
             return ties(transaction, data, actor(request).principal)
 
     @post("/unmask", opt=allow("notification"), **options)
     def unmask_door(data: JSONBody[UnmaskRequest], request: AnyRequest) -> UnmaskAnswer:
-        with store.transaction() as transaction:
+        with whole_register(store) as transaction:
             return unmask(transaction, data, actor(request).principal)
 
     @post("/residence", opt=allow("delivery"), **options)
     def residence_door(data: JSONBody[ResidenceRequest], request: AnyRequest) -> ResidenceAnswer:
-        with store.transaction() as transaction:
+        with whole_register(store) as transaction:
             return residence(transaction, data, actor(request).principal)
 
     return [resolve_door, ties_door, unmask_door, residence_door]

@@ -13,7 +13,7 @@ import pytest
 
 from events.alias import Alias
 from events.http.identity import Resolved
-from services.identity.register import files
+from services.identity.register import files, loader
 from services.identity.register.inbox import Inbox
 from services.identity.register.loader import Loader
 from services.identity.store import LEDGER_VIEW
@@ -162,6 +162,22 @@ def test_a_killed_load_goes_on_where_the_database_stands(vault: Vault, tmp_path:
     assert vault.query("SELECT count(*), count(DISTINCT number) FROM identity")[0] == (4_000, 4_000)
     assert vault.query("SELECT count(*) FROM person")[0][0] == 4_000
     assert len(set(vault.resolve(old, lines[20]["cpr"]))) == 1
+
+
+def test_a_delivery_that_is_taken_away_half_read_is_refused(vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
+    vault.load(person(), kind="full")
+    vault.loader.scan()
+    manifest = vault.write("changes", [person(), person()])
+    vault.loader.batch_lines = 1
+    for _ in range(2):
+        vault.loader.step()
+    manifest.unlink()
+    (vault.folder / "register-00002.jsonl").unlink()
+    vault.loader.scan()
+    assert vault.files()[-1].state == "reading", "the inbox looks as it did when all was done"
+    monkeypatch.setattr(loader, "QUIET_SECONDS", 0.0)
+    vault.loader.scan()
+    assert (vault.files()[-1].state, vault.files()[-1].reason) == ("refused", "data_missing")
 
 
 def test_another_copy_that_has_read_on_is_noticed(vault: Vault) -> None:

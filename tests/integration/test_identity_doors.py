@@ -4,20 +4,23 @@ import hashlib
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
+from threading import Thread
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import msgspec
 import pytest
 from litestar.testing import TestClient
 
 from events.alias import Alias
-from events.http.identity import ChildResidence, Resolved
+from events.http.identity import ChildResidence, ResidenceRequest, Resolved
 from services.identity import api
+from services.identity.doors.register import whole_register
+from services.identity.doors.residence import residence
 from services.runtime.database import Store
 from services.runtime.http import application
 from services.runtime.settings import load
-from tests.integration.identity_vault import END, Vault, child, cpr, home, moved, person
+from tests.integration.identity_vault import END, NOW, Vault, child, cpr, home, moved, person
 
 
 @pytest.fixture
@@ -28,7 +31,8 @@ def vault(make_store: Callable[[str], Store], tmp_path: Path) -> Vault:
 @pytest.fixture
 def client(vault: Vault, tmp_path: Path) -> Iterator[TestClient[Any]]:
     """The doors as uvicorn serves them, with the guard in front; a token is the principal's name."""
-    kinds = {"intake": "service", "screening": "service", "clerk": "clerk", "operator": "operator"}
+    services = ("intake", "screening", "notification", "delivery")
+    kinds = {**dict.fromkeys(services, "service"), "clerk": "clerk", "operator": "operator"}
     listed = [{"principal": who, "kind": kind, "sha256": hashlib.sha256(who.encode()).hexdigest()} for who, kind in kinds.items()]
     folder = tmp_path / "doors"
     folder.mkdir()
@@ -184,6 +188,72 @@ def test_doors_let_in_only_whom_they_are_for(vault: Vault, client: TestClient[An
     for path in ("/register-files", "/register-quarantine"):
         assert client.get(path, headers={"authorization": "Bearer operator"}).json() == []
         assert client.get(path, headers={"authorization": "Bearer clerk"}).status_code == 403
+
+
+def ask(client: TestClient[Any], kid: UUID, mother: UUID) -> dict[str, tuple[int, Any]]:
+    """Status and answer of each door that answers from a whole register."""
+    purpose = "compose_notification"
+    bodies = {
+        "/ties": ("screening", {"run_id": str(uuid4()), "week": "2026-W38", "adults": [str(mother)], "at": END.isoformat()}),
+        "/residence": ("delivery", {"children": [str(kid)], "at": NOW.isoformat()}),
+        "/unmask": ("notification", {"case_id": str(uuid4()), "purpose": purpose, "child": str(kid), "adults": []}),
+    }
+    answers = {
+        path: client.post(path, json=body, headers={"authorization": f"Bearer {who}"}) for path, (who, body) in bodies.items()
+    }
+    return {path: (answer.status_code, answer.json()) for path, answer in answers.items()}
+
+
+def renumbered(vault: Vault) -> tuple[UUID, UUID]:
+    """A child and its mother; and a delivery with the child's new number lies in the inbox, of which each line is a batch."""
+    mother, now = person(None, home(1)), cpr()
+    kid = child(mother, at=home(1))
+    vault.load(mother, kid, kind="full")
+    who = vault.who(kid), vault.who(mother)
+    vault.write("changes", [moved(kid["cpr"], now), {**kid, "cpr": now}])
+    vault.loader.batch_lines = 1
+    return who
+
+
+def test_no_door_answers_from_a_register_that_is_half_read(vault: Vault, client: TestClient[Any]) -> None:
+    kid, mother = renumbered(vault)
+    vault.loader.step()
+    assert [status for status, _ in ask(client, kid, mother).values()] == [503] * 3, "a delivery has begun"
+    for _ in range(2):
+        vault.loader.step()
+        assert [status for status, _ in ask(client, kid, mother).values()] == [503] * 3, "a line more is read"
+        identity = {"identities": [{"kind": "CPR", "number": cpr()}]}
+        assert client.post("/resolve", json=identity, headers={"authorization": "Bearer intake"}).status_code == 200
+    vault.loader.step()
+    answers = ask(client, kid, mother)
+    assert [status for status, _ in answers.values()] == [200] * 3
+    assert [tie["child"] for tie in answers["/ties"][1]["ties"]] == [str(kid)]
+    assert answers["/residence"][1]["children"][0]["standing"] == "resident"
+    assert answers["/unmask"][1]["child"]["name"] == "Bo Kanarilund"
+
+
+def test_a_delivery_that_is_refused_half_read_opens_the_doors_again(vault: Vault, client: TestClient[Any]) -> None:
+    kid, mother = renumbered(vault)
+    for _ in range(2):
+        vault.loader.step()
+    (vault.folder / "register-00002.jsonl").unlink()
+    vault.loader.step()
+    assert (vault.files()[-1].state, vault.files()[-1].reason) == ("refused", "data_missing")
+    assert ask(client, kid, mother)["/ties"][0] == 200
+
+
+def test_a_delivery_that_begins_after_the_look_waits_for_the_answer(vault: Vault) -> None:
+    kid, _ = renumbered(vault)
+    with whole_register(vault.store) as transaction:
+        vault.loader.step()
+        assert vault.files()[-1].state == "reading"
+        reader = Thread(target=vault.loader.step)
+        reader.start()
+        reader.join(0.5)
+        assert reader.is_alive()
+        assert residence(transaction, ResidenceRequest([kid], NOW), "delivery").children[0].standing == "resident"
+    reader.join(30)
+    assert vault.files()[-1].lines_read == 1
 
 
 def test_nothing_clear_leaves_by_an_event(vault: Vault) -> None:

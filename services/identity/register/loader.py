@@ -32,6 +32,9 @@ BATCH_LINES = 10_000
 """Lines per transaction: large enough for COPY, small enough for memory (some 40 MB) and for losing half a second to a kill."""
 STRETCH_SECONDS = 3.0
 """How long one call reads on: shorter than the lease that lets one copy scan, and than anybody waits for an orderly stop."""
+QUIET_SECONDS = 10.0
+"""How long an inbox that has not changed is left alone. Then the database is asked all the same: a delivery that was taken away
+half read, perhaps while another copy read it, must be refused, since it keeps doors closed."""
 PURPOSE = "population_register"
 
 
@@ -46,17 +49,18 @@ class Loader:
         self._institutions = institution_reader()
         self._judged: dict[str, tuple[str, int]] = {}
         self._quiet: dict[str, str] | None = None
+        self._quiet_since = 0.0
 
     def scan(self) -> None:
-        """Do what there is to do, for a stretch of time; an inbox that has not changed since all was done asks nothing."""
+        """Do what there is to do, for a stretch of time; an inbox that has not changed since all was done seldom asks."""
         listing = self.inbox.listing()
-        if listing == self._quiet:
+        if listing == self._quiet and time.monotonic() - self._quiet_since < QUIET_SECONDS:
             return
         end = time.monotonic() + STRETCH_SECONDS
         while self.step():
             if time.monotonic() > end:
                 return
-        self._quiet = listing
+        self._quiet, self._quiet_since = listing, time.monotonic()
 
     def step(self) -> bool:
         """Read one batch, end one file, or judge one delivery; whether there was anything to do."""
@@ -159,9 +163,12 @@ class Loader:
             )
 
     def _take_institutions(self, file: Reading) -> None:
-        """The whole list in one transaction: half a list would let household ties count that must not."""
+        """The whole list in one transaction: half a list would let household ties count that must not. Locked like persons, so
+        that one answer is of one version of the register (`doors/register.py`).
+        """
         with self.store.transaction() as transaction:
             files.claim(transaction, file)
+            groups.lock_for_changing(transaction)
             replace_institutions(transaction, self._institution_batches(transaction, file))
             self._close(transaction, file, [])
 
