@@ -123,6 +123,7 @@ def test_pieces_of_one_danish_date_are_one_date(world: World) -> None:
         {"role": "reporter"},
         {"code": "2610"},
         {"role": "victim", "code": "1292"},
+        {"role": "victim", "code": "1210"},
     ],
 )
 def test_what_does_not_count_meets_no_rule_and_is_accounted_for(world: World, fields: dict[str, str]) -> None:
@@ -133,6 +134,16 @@ def test_what_does_not_count_meets_no_rule_and_is_accounted_for(world: World, fi
     assert world.outcomes(W38) == {father: ("rule_not_met", "not_counted")}
     assert world.ledger(W38)["records_not_counted"] == 1
     assert not world.register.asked[0].adults
+
+
+def test_violence_on_duty_counts_for_the_charged_and_not_for_the_victim(world: World) -> None:
+    charged, policewoman = uuid4(), uuid4()
+    children = world.family(charged), world.family(policewoman)
+    for number in (1, 3):
+        at = within(W38, number * DAY)
+        world.records(record(charged, at, code="1210"), record(policewoman, at, code="1210", role="victim", outcome="convicted"))
+    world.run(W38)
+    assert [fired(world, W38, child) for child in children] == [{"R1"}, set()]
 
 
 def test_a_fresh_piece_outside_a_rule_does_not_fire_it(world: World) -> None:

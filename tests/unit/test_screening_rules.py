@@ -184,6 +184,8 @@ def test_synthetic_codes_are_marked_and_public_ones_name_their_source() -> None:
         ("SYNTHETIC", "H-001", "victim", "none", True),
         ("GER4", "1255", "victim", "none", False),
         ("GER4", "1292", "victim", "open", False),
+        ("GER4", "1210", "victim", "none", False),
+        ("GER4", "1210", "charged", "open", True),
         ("GER4", "1252", "witness", "none", False),
         ("GER4", "1252", "reporter", "none", False),
         ("GER4", "1252", "charged", "dropped", False),
@@ -195,6 +197,11 @@ def test_synthetic_codes_are_marked_and_public_ones_name_their_source() -> None:
 )
 def test_what_counts(scheme: str, code: str, role: str, outcome: str, counts: bool) -> None:
     assert ENTRY.lookup.counts(scheme, code, role, outcome, date(2026, 9, 15)) is counts
+
+
+def test_violence_against_a_public_servant_is_violence_to_every_rule() -> None:
+    for rule in CATALOGUE.rules:
+        assert rule.categories is None or ("VIOLENCE" in rule.categories) == ("VIOLENCE_OFFICIAL" in rule.categories)
 
 
 def test_a_code_counts_within_its_dates_only() -> None:

@@ -61,6 +61,7 @@ _CARE = "Manglende tilsyn eller omsorg"
 REASONS: dict[str, tuple[str, ...]] = {
     "VIOLENCE": (_CRIME,),
     "VIOLENCE_SERIOUS": (_CRIME,),
+    "VIOLENCE_OFFICIAL": (_CRIME,),
     "VIOLENCE_DOMESTIC": (_CONFLICT,),
     "THREATS": (_CRIME,),
     "STALKING": (_CRIME,),
