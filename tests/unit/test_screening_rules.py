@@ -294,8 +294,8 @@ def test_without_enough_runs_only_the_ceiling_brakes() -> None:
 def test_a_flood_a_sudden_zero_and_one_district_brake() -> None:
     assert brakes.reasons(Tally(30, {"1461": 30}), usual(10, 8, 9), 500) == []
     assert brakes.reasons(Tally(31, {"1461": 31}), usual(10, 8, 9), 500) == [
-        "total 31 outside 1 to 30",
-        "1461 31 outside 1 to 30",
+        "total 31 outside 2 to 30",
+        "1461 31 outside 2 to 30",
     ]
     assert brakes.reasons(Tally(0, {}), usual(5, 8, 9), 500) == ["total 0 outside 1 to 28", "1461 0 outside 1 to 28"]
     assert brakes.reasons(Tally(0, {}), usual(4, 8, 9), 500) == []
@@ -313,6 +313,17 @@ def test_a_missing_district_need_not_have_any() -> None:
 def test_a_run_like_the_ones_before_is_always_believed(totals: list[int]) -> None:
     lowest, highest = brakes.bounds(totals)
     assert all(lowest <= total <= highest for total in totals)
+
+
+@pytest.mark.parametrize("least", range(60))
+def test_fewer_than_a_fifth_of_the_least_brakes_and_a_fifth_does_not(least: int) -> None:
+    lowest, _ = brakes.bounds([least, least + 1])
+    assert all((count < lowest) == (least >= 5 and 5 * count < least) for count in range(60))
+
+
+def test_one_after_nine_brakes() -> None:
+    assert brakes.reasons(Tally(1, {"1461": 1}), usual(9, 9, 12), 500) == ["total 1 outside 2 to 34", "1461 1 outside 2 to 34"]
+    assert brakes.reasons(Tally(2, {"1461": 2}), usual(9, 9, 12), 500) == []
 
 
 def test_the_plan_comes_from_the_environment() -> None:

@@ -52,4 +52,5 @@ def _outside(name: str, count: int, usual: Sequence[int]) -> list[str]:
 def bounds(usual: Sequence[int]) -> tuple[int, int]:
     """Lowest and highest number of candidates that is believed after these runs."""
     least = min(usual)
-    return (least // ALARMING_LEAST if least >= ALARMING_LEAST else 0), max(usual) * FACTOR + SLACK
+    a_fifth = -(-least // ALARMING_LEAST)  # rounded up: one of 9 is fewer than a fifth
+    return (a_fifth if least >= ALARMING_LEAST else 0), max(usual) * FACTOR + SLACK
