@@ -8,7 +8,7 @@ from rich.live import Live
 from rich.table import Table
 
 from services import ledger as accounts
-from services.commands.common import as_json, call, refuse, settings, show
+from services.commands.common import EXIT_REFUSED, as_json, call, refuse, settings, show
 from services.runtime.settings import SERVICES
 
 EXIT_UNBALANCED = 4
@@ -23,10 +23,14 @@ OPERATOR = "operator"
 @click.option("--without", multiple=True, metavar="DISTRICT", help="Run without a missing district, after the deadline.")
 @as_json
 def run(week: str | None, due: bool, without: tuple[str, ...], as_json: bool) -> None:
-    """Run a weekly screening now. The same week again says so and adds nothing."""
+    """Run a weekly screening now. The same week again says so and adds nothing. Exit 1: refused."""
     body = {"week": week, "without": list(without), "due": due}
     answer = call("screening", OPERATOR, "POST", "/runs", body)
-    show(answer if isinstance(answer, list) else [answer], ["week", "status", "candidates", "detail"], as_json)
+    answers = answer if isinstance(answer, list) else [answer]
+    show(answers, ["week", "status", "candidates", "detail"], as_json)
+    for each in answers:
+        if each["status"] == "refused":
+            raise refuse(f"week {each['week']} was not run: {each['detail']}", EXIT_REFUSED)
 
 
 @click.command()
