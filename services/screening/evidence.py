@@ -15,6 +15,8 @@ from events.topics import EVIDENCE
 from services.runtime.transaction import Transaction
 from services.screening.domain.catalogue import Lookup
 
+NOT_SEARCHED_FOR = "Andet forhold, som ikke indgår i politiets søgning"
+"""As a letter says it, where a code that was told has been corrected to one that the catalogue does not have."""
 TOUCHED = "evidence_id uuid, live boolean, tip uuid"
 _COPIED = "district, registered_at, occurred_on, code, code_scheme, role, outcome, child_present"
 FACTS = f"person, standing, {_COPIED}"
@@ -79,7 +81,7 @@ def item(row: "Row[Any]", lookup: Lookup | None) -> EvidenceItem:
         counts=row.live and counts,
         code=row.code,
         code_scheme=row.code_scheme,
-        text=entry.text if entry else "",
+        text=entry.text if entry else NOT_SEARCHED_FOR,
         category=entry.category if entry else "",
         role=row.role,
         outcome=row.outcome,

@@ -74,3 +74,17 @@ def test_a_run_is_published_by_its_own_catalogue_also_where_that_is_no_longer_th
     world.runner.release(W38, "operator")
     assert [item.counts for item in world.candidates(W38)[child].evidence] == [True, True]
     assert [each.item.counts for row in (past, fresh) for each in world.evidence_events(row.record_id)] == [True, True]
+
+
+def test_a_code_outside_the_catalogue_is_told_in_words(world: World) -> None:
+    father = uuid4()
+    world.family(father)
+    fresh = record(father, within(W38), code="1255")
+    world.records(fresh)
+    world.run(W38)
+    world.revise(fresh, code="2610")
+    told = [(each.item.counts, each.item.text, each.item.category) for each in world.evidence_events(fresh.record_id)]
+    assert told == [
+        (True, "Alvorligere vold", "VIOLENCE_SERIOUS"),
+        (False, "Andet forhold, som ikke indgår i politiets søgning", ""),
+    ]

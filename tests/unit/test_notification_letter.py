@@ -167,6 +167,13 @@ def test_a_correction_shows_before_and_after() -> None:
     assert str(key("notification")) not in text
 
 
+def test_a_code_that_is_not_searched_for_any_more_suggests_no_reason() -> None:
+    after = msgspec.structs.replace(VIOLENCE, version=2, code="2610", text="Andet forhold", category="", counts=False)
+    made = letter(case_draft(kind="correction", new=[], changed=[after], corrects=key("notification")), told(VIOLENCE))
+    assert made.statistics.suggested_reasons == []
+    assert "Forslag til årsag" not in page(made)
+
+
 def test_a_retraction_asks_that_it_is_no_longer_relied_on() -> None:
     gone = msgspec.structs.replace(VIOLENCE, version=2, live=False)
     text = page(letter(case_draft(kind="retraction", new=[], changed=[gone]), told(VIOLENCE)))

@@ -115,5 +115,5 @@ def district_name(code: str) -> str:
 
 
 def reasons(categories: Iterable[str]) -> list[str]:
-    """Suggested reasons for these categories, each once, in alphabetical order."""
-    return sorted({reason for category in categories for reason in REASONS.get(category, (OTHER_REASON,))})
+    """Suggested reasons for these categories, each once, in alphabetical order; none where no category is known ("")."""
+    return sorted({reason for category in categories if category for reason in REASONS.get(category, (OTHER_REASON,))})
