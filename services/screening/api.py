@@ -21,7 +21,7 @@ District = Annotated[str, msgspec.Meta(pattern=r"^\d{4}$")]
 
 
 class StartRequest(msgspec.Struct, frozen=True):
-    """Run `week` (the next unless given), `without` districts that miss; or every week that is `due`."""
+    """Run `week` (the next unless given), `without` districts that are missing; or every week that is `due`."""
 
     week: Week | None = None
     without: list[District] = []

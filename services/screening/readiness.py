@@ -56,7 +56,7 @@ def missing(transaction: Transaction, week: str) -> list[str]:
 
 def refusals(transaction: Transaction, week: str, plan: Plan, without: Collection[str]) -> list[str]:
     """Why a week may not be run without these districts, whatever else is the case."""
-    found = [f"district {each} does not miss" for each in sorted(set(without) - set(missing(transaction, week)))]
+    found = [f"district {each} is not missing" for each in sorted(set(without) - set(missing(transaction, week)))]
     deadline = weeks.after_end(week, plan.deadline)
     if without and transaction.now < deadline:
         found.append(f"only after {deadline.isoformat()} may a week be run without a district")

@@ -116,7 +116,7 @@ def test_a_missing_district_keeps_the_run_waiting_until_a_person_decides_after_t
         "only after 2026-09-21T12:00:00+02:00 may a week be run without a district",
     )
     world.now(monday(W38, 12))
-    assert world.runner.start(W38, ["1460", "1461"], "operator").detail == "district 1460 does not miss"
+    assert world.runner.start(W38, ["1460", "1461"], "operator").detail == "district 1460 is not missing"
     assert world.runner.start(W38, ["1461"], "operator").added
     assert world.published(RUN, Run)[0].missing_districts == ["1461"]
     assert world.ledger(W38)["missing:1461"] == 1
