@@ -160,10 +160,11 @@ def test_a_correction_shows_before_and_after() -> None:
     changed = made.changed_facts[0]
     assert changed.change == "corrected"
     assert changed.after is not None
-    assert (changed.before.outcome_text, changed.after.outcome_text) == ("verserende", "frifundet")
+    assert (changed.before.outcome_text, changed.after.outcome_text) == ("verserende", "afgjort ved dom (frifindelse)")
     text = page(made)
     assert "Berigtigelse af tidligere underretning" in text
     assert "Rettet til" in text
+    assert "berigtiges i overensstemmelse med afsnittet »Ændrede oplysninger«" in text
     assert str(key("notification")) not in text
 
 
@@ -174,12 +175,22 @@ def test_a_code_that_is_not_searched_for_any_more_suggests_no_reason() -> None:
     assert "Forslag til årsag" not in page(made)
 
 
+def test_the_status_is_said_of_the_case_and_never_of_the_victim_beside_it() -> None:
+    for outcome in ("charged", "convicted", "fined", "acquitted"):
+        assert words.OUTCOMES[outcome].startswith(("sigtelse ", "afgjort "))
+
+
+def test_a_child_without_registered_parents_is_said_to_have_none_there() -> None:
+    assert "Der er ikke registreret forældre til barnet i folkeregistret." in page(letter(parents=[]))
+
+
 def test_a_retraction_asks_that_it_is_no_longer_relied_on() -> None:
     gone = msgspec.structs.replace(VIOLENCE, version=2, live=False)
     text = page(letter(case_draft(kind="retraction", new=[], changed=[gone]), told(VIOLENCE)))
     assert "Tilbagekaldelse af oplysninger" in text
     assert "Trukket tilbage" in text
     assert "gælder ikke længere for Voksen 1" in text
+    assert "gælder ikke længere som meddelt" in text.replace("\n", " ")
 
 
 def test_evidence_that_turns_out_to_be_about_a_stranger_is_withdrawn_and_the_stranger_not_named() -> None:
@@ -228,8 +239,17 @@ def test_a_tie_that_ended_is_told_as_it_was() -> None:
     assert letter(draft, people={PARTNER: gone}).adults[0].relation_text.endswith("ved søgningen")
 
 
-def test_a_missing_district_is_said() -> None:
-    assert "Oplysninger fra Nordjyllands Politi var ikke modtaget" in page(letter(case_draft(missing_districts=["1460"])))
+@pytest.mark.parametrize(
+    ("missing", "said"),
+    [
+        (["1460"], "Nordjyllands Politi"),
+        (["1460", "1461"], "Nordjyllands Politi og Østjyllands Politi"),
+        (["1461", "1460", "1470"], "Københavns Politi, Nordjyllands Politi og Østjyllands Politi"),
+    ],
+)
+def test_missing_districts_are_said(missing: list[str], said: str) -> None:
+    text = page(letter(case_draft(missing_districts=missing))).replace("\n", " ")
+    assert f"Oplysninger fra {said} var ikke modtaget" in text
 
 
 @pytest.mark.parametrize(("day", "section"), [(date(2023, 12, 31), "§ 153"), (date(2024, 1, 1), "§ 133")])

@@ -25,13 +25,14 @@ ROLES: dict[Role, str] = {
 }
 OUTCOMES: dict[Outcome, str] = {
     "open": "verserende",
-    "charged": "sigtet",
-    "convicted": "dømt",
-    "fined": "bødeafgørelse",
+    "charged": "sigtelse rejst",
+    "convicted": "afgjort ved dom (domfældelse)",
+    "fined": "afgjort med bøde",
     "dropped": "påtaleopgivelse eller tiltalefrafald",
-    "acquitted": "frifundet",
+    "acquitted": "afgjort ved dom (frifindelse)",
     "none": "ingen afgørelse registreret",
 }
+"""Said of the case and never of a person: the word stands beside the role, which may be the victim's."""
 RELATIONS: dict[AdultRelation, str] = {
     "mother": "mor",
     "father": "far",
@@ -42,15 +43,15 @@ RELATIONS: dict[AdultRelation, str] = {
 """In the order in which the letter lists the adults."""
 FORMER_TIES: dict[Basis, str] = {
     "parent": "registreret som forælder ved søgningen",
-    "custody": "registreret med forældremyndighed ved søgningen",
+    "custody": "indehaver af forældremyndigheden ved søgningen",
     "household": "voksen med samme folkeregisteradresse som barnet ved søgningen",
 }
 """For an adult whose tie ended between the search and the letter."""
 NOTIFIER_TYPE = "Politi eller domstol"
 """Text of notifier type 6 in the national statistics."""
 NOT_INFORMED = (
-    "Politiet har ikke orienteret forældrene. Underretningen er samlet af oplysninger, som allerede er registreret hos "
-    "politiet, uden kontakt til familien. Kommunen afgør, hvordan og hvornår forældrene orienteres."
+    "Politiet har ikke orienteret forældrene. Brevet bygger på oplysninger, som allerede er registreret hos politiet, og er "
+    "udarbejdet uden kontakt til familien. Kommunen afgør, hvordan og hvornår forældrene orienteres."
 )
 OTHER_REASON = "Andet"
 _CRIME = "Kriminalitet hos forældre eller andre voksne"
@@ -60,8 +61,8 @@ _DISTRESS = "Psykisk sygdom eller mistrivsel hos forældre eller andre voksne"
 _CARE = "Manglende tilsyn eller omsorg"
 REASONS: dict[str, tuple[str, ...]] = {
     "VIOLENCE": (_CRIME,),
-    "VIOLENCE_SERIOUS": (_CRIME,),
     "VIOLENCE_OFFICIAL": (_CRIME,),
+    "VIOLENCE_SERIOUS": (_CRIME,),
     "VIOLENCE_DOMESTIC": (_CONFLICT,),
     "THREATS": (_CRIME,),
     "STALKING": (_CRIME,),
