@@ -37,6 +37,7 @@ def families(transaction: Transaction, cases: Mapping[UUID, tuple[CaseState, ...
     people = {known.item.person for found in evidence.values() for known in found.values()}
     people |= {case.child for family in cases.values() for case in family}
     people |= {adult.person for family in cases.values() for case in family for ask in case.asks for adult in ask.adults}
+    people |= {item.person for family in cases.values() for case in family for item in case.told_of()}
     rows = transaction.execute(queries.ALIASES_OF, {"pseudonyms": sorted(people)})
     aliases = {row.pseudonym: row.canonical for row in rows}
     runs = {row.week: row.run_id for row in transaction.execute("SELECT week, run_id FROM run")}

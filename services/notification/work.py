@@ -74,7 +74,9 @@ def presented(draft: Draft, content: str, answer: UnmaskAnswer) -> Draft:
 
 
 def material(draft: Draft, told: Told, now: datetime, answer: UnmaskAnswer, asked: list[UUID]) -> Material:
-    """What the letter is made of. Raises Poison when identity did not answer for everybody."""
+    """What the letter is made of. Raises Poison when identity did not answer for everybody, or nobody says what was told."""
+    if {item.evidence_id for item in draft.asked.changed} - told.items.keys():
+        raise Poison("told_unknown")
     return Material(
         letter_id=draft.letter_id,
         draft=draft.asked,

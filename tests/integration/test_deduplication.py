@@ -159,6 +159,23 @@ def test_evidence_that_arrived_before_its_candidate_wins_when_it_is_newer(store:
     assert [each.outcome for each in draft.new] == ["convicted"]
 
 
+def test_whoever_changed_numbers_twice_is_one_person_also_in_what_was_told_in_between(store: Store) -> None:
+    child, first, second, third = (uuid4() for _ in range(4))
+    one = item(person=first)
+    hear(store, candidates(candidate(child, one)))
+    tell(store, newest(store, child))
+    hear(store, [event(ALIAS, first, 1, Alias(first, second, "identified"))])
+    hear(store, evidence(replace(one, version=2, person=second, outcome="convicted")))
+    tell(store, newest(store, child), MONDAY + WEEK)
+    for pseudonym, version in ((first, 2), (second, 1)):
+        hear(store, [event(ALIAS, pseudonym, version, Alias(pseudonym, third, "identified"))])
+    now = replace(one, version=3, person=third, outcome="convicted")
+    hear(store, candidates(candidate(child, now, extra := item(person=third), week=40)))
+    draft = newest(store, child).draft
+    assert draft is not None
+    assert (draft.kind, draft.new, draft.earlier) == ("supplement", [extra], [now])
+
+
 def test_the_way_of_one_child_first_supplement_correction(store: Store) -> None:
     child, person = uuid4(), uuid4()
     one, two = item(person=person), item(person=person)

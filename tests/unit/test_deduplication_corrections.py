@@ -90,6 +90,47 @@ def test_a_change_that_races_with_the_sending_is_corrected_afterwards() -> None:
     assert (book.letter().kind, book.letter().corrects) == ("correction", notification)
 
 
+def test_a_correction_that_was_under_way_when_the_next_change_came_says_what_was_told_by_it() -> None:
+    book = told(A)
+    book.changed(39, item("a", 2, outcome="fined"))
+    first = book.letter()
+    book.decide(first, "approved")
+    book.changed(39, item("a", 3, outcome="convicted"))
+    assert [each.outcome for each in book.letter().told] == ["open"]
+    book.deliver(first, "sent")
+    letter = book.letter()
+    assert ([each.outcome for each in letter.told], [each.outcome for each in letter.changed]) == (["fined"], ["convicted"])
+    assert len(letter.letters) == 2
+
+
+def test_what_was_withdrawn_is_not_repeated_as_told_earlier() -> None:
+    book = told(A)
+    book.candidate(39, A, B)
+    book.changed(39, item("a", 2, live=False))
+    book.decide(book.letter(), "rejected", "insufficient")
+    letter = book.letter()
+    assert (letter.kind, ids(letter.new), letter.earlier) == ("supplement", ids_of("b"), [])
+    book.tell()
+    book.changed(40, item("a", 3, outcome="convicted"))
+    assert [each.outcome for each in book.letter().changed] == ["convicted"]
+
+
+def test_what_was_told_of_another_child_while_two_were_taken_for_one_is_taken_back() -> None:
+    book = Book(("child", "other"))
+    book.candidate(38, A)
+    book.tell()
+    book.candidate(38, item("b", person=named("stranger")), child="other", adults=("stranger",))
+    book.merged("other", "child")
+    letter = book.letter()
+    assert ids(letter.new) == ids_of("b")
+    book.tell()
+    del book.aliases[named("other")]
+    book.settle()
+    letter = book.letter()
+    assert (letter.kind, [(each.evidence_id, each.live) for each in letter.changed]) == ("retraction", [(named("b"), False)])
+    assert ids(book.letter("other").new) == ids_of("b")
+
+
 def test_evidence_that_is_about_a_stranger_now_is_taken_back_without_the_stranger() -> None:
     book = told(A)
     book.changed(39, item("a", 2, person=named("stranger")))

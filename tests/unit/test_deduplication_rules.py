@@ -126,8 +126,8 @@ def test_what_was_left_out_comes_before_a_person_again_once_it_says_something_el
     book.decide(letter, "approved", left_out=["b"])
     book.deliver(letter, "sent", left_out=["b"])
     book.candidate(39, A, B)
-    assert book.outcomes()["39"] == ("nothing_new", "already_told")
-    book.candidate(40, A, item("b", 2, role="victim"))
+    assert book.outcomes()["39"] == ("nothing_new", "unusable")
+    book.changed(40, item("b", 2, role="victim"))
     assert (book.letter().kind, ids(book.letter().new)) == ("supplement", ids_of("b"))
 
 

@@ -23,6 +23,7 @@ from services.notification.domain.law import legal_basis
 from services.notification.domain.letter import Told, compose, to_name
 from services.notification.rendering import bundle, digest, environment
 from services.notification.work import material as material_of
+from services.runtime.errors import Poison
 from tests.notification_samples import (
     CHILD,
     DISTURBANCE,
@@ -182,6 +183,12 @@ def test_the_status_is_said_of_the_case_and_never_of_the_victim_beside_it() -> N
 
 def test_a_child_without_registered_parents_is_said_to_have_none_there() -> None:
     assert "Der er ikke registreret forældre til barnet i folkeregistret." in page(letter(parents=[]))
+
+
+def test_a_correction_that_does_not_know_what_was_told_is_not_composed() -> None:
+    draft = case_draft(kind="correction", new=[], changed=[msgspec.structs.replace(VIOLENCE, outcome="acquitted")])
+    with pytest.raises(Poison, match="told_unknown"):
+        material_of(waiting(draft), Told({}, []), NOW, UnmaskAnswer(child(), [], [PEOPLE[PARTNER]]), [PARTNER])
 
 
 def test_a_retraction_asks_that_it_is_no_longer_relied_on() -> None:

@@ -1,6 +1,6 @@
 """How a case changes: a fact is put in, and the family of cases works out anew which letter it asks for."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from uuid import UUID, uuid5
 
 from msgspec.structs import replace
@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from events.case import Case, CaseDraft
 from events.evidence import EvidenceItem
 from services.deduplication.domain.facts import Ask, CaseState, Content, Family, Issue, Sending, Verdict
-from services.deduplication.domain.told import fate, left_out, said
+from services.deduplication.domain.told import Said, fate, left_out, said, spoken
 from services.deduplication.domain.wanted import Plan, plan, why_nothing
 
 
@@ -88,20 +88,19 @@ def _continues(last: Issue, wanted: Content) -> bool:
 
 
 def _same(family: Family, last: Issue, wanted: Content) -> bool:
-    """Whether the published version says what is wanted; what its reviewer left out is not missing."""
+    """Whether the published version says what is wanted, and of what was told; what its reviewer left out is not missing."""
     gone, content = left_out(last), last.content
 
-    def spoken(items: Iterable[EvidenceItem]) -> list[object]:
-        return [(item.evidence_id, said(family, item)) for item in items if item.evidence_id not in gone]
+    def says(items: Iterable[EvidenceItem], how: Callable[[Family, EvidenceItem], Said] = said) -> list[object]:
+        return sorted(((item.evidence_id, how(family, item)) for item in items if item.evidence_id not in gone), key=str)
 
-    head = (content.child, content.kind, content.week, content.corrects)
-    return head == (wanted.child, wanted.kind, wanted.week, wanted.corrects) and all(
-        sorted(spoken(before), key=str) == sorted(spoken(after), key=str)
-        for before, after in (
-            (content.new, wanted.new),
-            (content.earlier, wanted.earlier),
-            (content.changed, wanted.changed),
-        )
+    return (
+        (content.child, content.kind, content.week) == (wanted.child, wanted.kind, wanted.week)
+        and (content.corrects, content.letters) == (wanted.corrects, wanted.letters)
+        and says(content.new) == says(wanted.new)
+        and says(content.earlier) == says(wanted.earlier)
+        and says(content.changed) == says(wanted.changed)
+        and says(content.told, spoken) == says(wanted.told, spoken)
     )
 
 

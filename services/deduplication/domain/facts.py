@@ -1,6 +1,6 @@
 """What a case remembers, and the family of cases that turned out to be about one child."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -97,6 +97,11 @@ class CaseState(msgspec.Struct, frozen=True):
     asks: list[Ask] = []
     issues: list[Issue] = []
     open: bool = False
+
+    def told_of(self) -> Iterator[EvidenceItem]:
+        """Every piece as any version of a draft spoke of it, also under pseudonyms that nothing else knows any more."""
+        for issue in self.issues:
+            yield from (*issue.content.new, *issue.content.earlier, *issue.content.changed)
 
 
 class Known(msgspec.Struct, frozen=True):

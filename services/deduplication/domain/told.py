@@ -88,9 +88,12 @@ def left_out(issue: Issue) -> set[UUID]:
 
 
 def said(family: Family, item: EvidenceItem) -> Said:
-    """What a letter says of it: a change of any of this is worth a correction."""
-    if not family.holds(item):
-        return WITHDRAWN
+    """What may be said of it now: a change of any of this is worth a correction."""
+    return spoken(family, item) if family.holds(item) else WITHDRAWN
+
+
+def spoken(family: Family, item: EvidenceItem) -> Said:
+    """What a letter that tells it says, whether or not that may be told now."""
     person = family.canonical(item.person)
     return person, item.code_scheme, item.code, item.role, item.outcome, item.occurred_on, item.child_present
 

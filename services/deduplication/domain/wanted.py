@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from events.candidate import Basis, CandidateAdult
 from events.evidence import EvidenceItem
 from services.deduplication.domain.facts import Ask, Content, Family, Outcome, Reason
-from services.deduplication.domain.told import WITHDRAWN, Belief, Standing, letters, said, standing, unsettled
+from services.deduplication.domain.told import WITHDRAWN, Belief, Standing, letters, said, spoken, standing, unsettled
 
 BASES: tuple[Basis, ...] = ("parent", "custody", "household")
 
@@ -40,13 +40,15 @@ def plan(family: Family) -> Plan:
 
 
 def why_nothing(family: Family, found: Plan, ask: Ask) -> Reason:
-    """Why a candidate brings nothing new. While some of it is withdrawn or unknown it may still bring that, if it comes back."""
+    """Why a candidate brings nothing new. While some of it is withdrawn, unknown or unfit it may still bring that, if it comes
+    back or says something else.
+    """
     ids = {family.resolve(each) for each in ask.evidence}
     if ids & found.new:
         return "in_open_draft"
     if ids - found.standing.told - found.standing.unusable.keys():
         return "withdrawn"
-    return "already_told" if ids & found.standing.told else "unusable"
+    return "unusable" if ids & found.standing.unusable.keys() else "already_told"
 
 
 def _resolved(family: Family, ids: Iterable[UUID]) -> set[UUID]:
@@ -83,7 +85,7 @@ def _fresh(family: Family, settled: Standing, asks: Sequence[Ask], bringing: Seq
         week=bringing[0].week,
         adults=merged_adults(family, (adult for ask in bringing for adult in ask.adults)),
         new=_items(family, new),
-        earlier=_items(family, seen & settled.told),
+        earlier=_items(family, {each for each in seen & settled.told if family.holds(family.evidence[each].item)}),
         changed=[],
         corrects=None,
         missing_districts=sorted({district for ask in last for district in ask.missing_districts}),
@@ -150,7 +152,7 @@ def _correction(family: Family, settled: Standing) -> Content | None:
 
 def _is_wrong(family: Family, settled: Standing, belief: Belief) -> bool:
     truth = said(family, _truth(family, settled, belief))
-    return truth != said(family, belief.item) and (belief.item.evidence_id, truth) not in settled.declined
+    return truth != spoken(family, belief.item) and (belief.item.evidence_id, truth) not in settled.declined
 
 
 def _nothing_left(family: Family, settled: Standing, wrong: Sequence[Belief]) -> bool:
@@ -165,14 +167,15 @@ def _truth(family: Family, settled: Standing, belief: Belief) -> EvidenceItem:
 
     Evidence merged into another goes on as that one, unless the municipality holds both: then it was one event told twice, and
     the merged one is taken back. Evidence that is about somebody else now is taken back too, without a word about them: of an
-    adult of this child it is new then, and a stranger is nobody's business here.
+    adult of this child it is new then, and a stranger is nobody's business here. So is what was told of another child, while two
+    were taken for one.
     """
     told = belief.item
     place, now = family.resolve(told.evidence_id), family.now(told)
     if place is None or now is None:
         return told
     doubled = place != told.evidence_id and _keeper(family, settled, belief, place) != told.evidence_id
-    if doubled or family.moved(told):
+    if doubled or family.moved(told) or family.canonical(now.person) not in family.adults:
         return replace(told, version=family.evidence[told.evidence_id].item.version, live=False)
     return replace(now, evidence_id=told.evidence_id)
 
