@@ -10,6 +10,7 @@ import msgspec
 from kafka.consumer.fetcher import ConsumerRecord
 
 from services.runtime.database import Store
+from services.runtime.offsets import POSITIONS
 from services.runtime.transaction import Transaction
 
 
@@ -48,9 +49,9 @@ def bury_message(transaction: Transaction, topic: str, message: ConsumerRecord, 
             "partition": message.partition,
             "offset": message.offset,
             "position": _position(message.value),
-            "key": message.key.decode(errors="replace") if message.key else None,
+            "key": _text(message.key.decode(errors="replace")) if message.key else None,
             "payload": message.value,
-            "reason": reason,
+            "reason": _text(reason),
             "attempts": attempts,
             "now": transaction.now,
         },
@@ -69,18 +70,25 @@ def bury_work(transaction: Transaction, kind: str, key: str, payload: bytes, rea
             "position": None,
             "key": key,
             "payload": payload,
-            "reason": reason,
+            "reason": _text(reason),
             "attempts": attempts,
             "now": transaction.now,
         },
     )
 
 
+def _text(found: str) -> str:
+    """What PostgreSQL takes as text: anything but NUL. Setting aside must never fail, whatever came."""
+    return found.replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
 def _position(payload: bytes | None) -> int | None:
+    """The position that a message names, where it can be one."""
     try:
-        return msgspec.json.decode(payload or b"", type=_Position).position
-    except msgspec.MsgspecError:
+        found = msgspec.json.decode(payload or b"", type=_Position).position
+    except (ValueError, RecursionError):  # msgspec's errors are ValueErrors; what is nested too deeply is none
         return None
+    return found if found in POSITIONS else None
 
 
 class DeadLetters:

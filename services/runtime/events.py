@@ -14,6 +14,7 @@ import msgspec
 from events.envelope import Envelope
 from events.topics import Topic
 from services.runtime.errors import Poison
+from services.runtime.offsets import POSITIONS
 from services.runtime.transaction import Transaction
 
 T = TypeVar("T")
@@ -42,13 +43,18 @@ class Decoder:
 
     def decode(self, payload: bytes | None, key: bytes | None) -> Event[Any]:
         """The event in these bytes. Raises Poison (what disagrees) or msgspec errors (not JSON, wrong shape)."""
-        envelope = self._decoder.decode(payload or b"")
+        try:
+            envelope = self._decoder.decode(payload or b"")
+        except RecursionError:
+            raise Poison("nested_too_deeply") from None
         if envelope.type != self._type:
             raise Poison("type_disagrees_with_topic")
         if envelope.source != self._source:
             raise Poison("source_disagrees_with_topic")
         if key is not None and key != envelope.subject.encode():
             raise Poison("key_disagrees_with_subject")
+        if envelope.position not in POSITIONS:
+            raise Poison("position_out_of_range")
         return Event(
             self.topic,
             envelope.id,

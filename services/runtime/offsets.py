@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from services.runtime.errors import Transient
 from services.runtime.transaction import Transaction
 
+POSITIONS = range(1, 2**63 - 1)
+"""What a position may be. PostgreSQL holds one as a bigint, and a range of them ends one higher."""
+
 
 @dataclass
 class Place:

@@ -1,7 +1,9 @@
 """What the runtime owes to copies that pause, to messages that come broken and again, and to a log that was lost."""
 
 from threading import Event as Signal
+from uuid import uuid4
 
+import msgspec
 import pytest
 from kafka import KafkaAdminClient
 from sqlalchemy import text
@@ -9,15 +11,17 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from deploy.system import System
 from events import topics
+from events.envelope import Envelope
 from services import ledger
 from services.runtime import broker, work
 from services.runtime.database import Store
 from services.runtime.dead_letters import DeadLetters
-from services.runtime.errors import Transient, is_transient
+from services.runtime.errors import Poison, Transient, is_transient
+from services.runtime.events import Decoder
 from services.runtime.lease import Lease
 from services.runtime.settings import load
 from services.runtime.work import Effects, Worker, WorkItem
-from tests.integration.test_runtime import Screening, open_store, publish, relay, system, threads, until
+from tests.integration.test_runtime import Screening, extract, open_store, publish, relay, system, threads, until
 
 __all__ = ["system"]
 
@@ -95,6 +99,44 @@ def test_a_broken_message_is_one_dead_letter_however_often_it_comes_and_no_missi
     amounts = {each.name: each.amount for each in ledger.read(system.settings("screening")) if each.service == "screening"}
     assert amounts[f"set_aside:{topics.EXTRACT.name}"] == 2
     assert f"dead:{topics.EXTRACT.name}" not in amounts
+
+
+def at_position(position: int) -> bytes:
+    """An event of intake in which nothing is wrong but perhaps its position."""
+    fact, kind = extract(7), topics.EXTRACT.type
+    return msgspec.json.encode(Envelope(uuid4(), "/intake", kind, fact.extract_id, fact.covers_until, 1, position, "", fact))
+
+
+BROKEN = [
+    (b"\x00\x01", b"{ not json"),
+    (b"\xff\x00", b""),
+    (b"1461-00007", b'{"nested":' + b"[" * 100_000),
+    *[(b"1461-00007", at_position(position)) for position in (0, 2**63 - 1, 2**64 - 1)],
+]
+
+
+def test_whatever_bytes_come_they_are_set_aside_and_what_follows_is_handled(system: System) -> None:
+    intake, screening = open_store(system, "intake"), Screening(system)
+    sender = broker.producer(system.settings("intake"))
+    for key, payload in BROKEN:
+        sender.send(system.settings("intake").kafka_name(topics.EXTRACT.name), payload, key).get(timeout=20)
+    sender.close()
+    publish(intake, 1)
+    with threads(relay(system, intake).run, screening.consumer.run):
+        until(lambda: "1461-00001" in screening.applied)
+    assert set(screening.applied) == {"1461-00001"}
+    letters = DeadLetters(screening.store, lambda transaction, row: None).list()
+    assert [letter.key for letter in letters][:2] == ["\ufffd\x01", "\ufffd\ufffd"]
+    assert [letter.reason for letter in letters][2:] == ["Poison: nested_too_deeply", *["Poison: position_out_of_range"] * 3]
+    with screening.store.transaction() as transaction:
+        assert transaction.execute("SELECT count(position) FROM dead_letter").scalar_one() == 0
+
+
+@pytest.mark.parametrize("position", [-1, 0, 2**63 - 1, 2**64 - 1])
+def test_a_position_that_no_range_can_hold_is_poison(position: int) -> None:
+    with pytest.raises(Poison, match="position_out_of_range"):
+        Decoder(topics.EXTRACT).decode(at_position(position), None)
+    assert Decoder(topics.EXTRACT).decode(at_position(2**63 - 2), None).position == 2**63 - 2
 
 
 def test_a_lost_log_is_told_before_it_is_forgotten(system: System) -> None:
