@@ -18,6 +18,8 @@ from kafka.admin import (
     ACLOperation,
     ACLPermissionType,
     ACLResourcePatternType,
+    ConfigResource,
+    ConfigResourceType,
     KafkaAdminClient,
     ResourcePattern,
     ResourcePatternFilter,
@@ -33,12 +35,15 @@ from events.topics import FOREVER, Topic, declared
 
 REQUEST_MS = 60_000
 """Making 220 topics takes seconds, and a busy machine has two cores."""
-RIGHTS_SECONDS = 60
+IN_FORCE_SECONDS = 60
 ITERATIONS = 4096
 """SCRAM's rounds: the passwords are 256 random bits, so more rounds protect nothing and slow down every log-in."""
 MOST_REPLICAS = 3
 """Copies of each topic where there are as many brokers: one may fail while another is being replaced."""
-
+COMPRESSION = {"compression.type": "lz4"}
+"""Of every topic: the broker turns what arrives otherwise into this. kafka-python opens zstd and snappy only with libraries that
+are not locked here, and a municipality's producer may send either.
+"""
 
 ANYTHING = ACLFilter(
     None,
@@ -157,6 +162,7 @@ class KafkaProvisioning:
         return msgspec.json.decode(self.memory.read_bytes(), type=dict[str, str]) if self.memory.exists() else {}
 
     def _topics(self, client: KafkaAdminClient, replicas: int) -> int:
+        """Topics as declared: the missing are made, the others compressed like them. How many that were."""
         existing = {topic["name"]: len(topic["partitions"]) for topic in client.describe_topics()}
         for topic in self.topics:
             if existing.get(self.named(topic.name), topic.partitions) != topic.partitions:
@@ -164,12 +170,14 @@ class KafkaProvisioning:
                     f"topic {topic.name} has {existing[self.named(topic.name)]} partitions, declared are {topic.partitions}: "
                     "positions count per partition, so declare a new version of the topic (or `make clean`)"
                 )
-        missing = {self.named(each.name): topic_options(each, replicas) for each in self.topics}
-        missing = {name: options for name, options in missing.items() if name not in existing}
+        wanted = {self.named(each.name): topic_options(each, replicas) for each in self.topics}
+        missing = {name: options for name, options in wanted.items() if name not in existing}
+        for options in missing.values():
+            options["configs"] |= COMPRESSION
         if missing:
             client.create_topics(missing, timeout_ms=REQUEST_MS)
             client.wait_for_topics(list(missing), timeout_ms=REQUEST_MS)
-        return len(missing)
+        return len(missing) + _compress(client, sorted(wanted.keys() & existing))
 
     def _rights(self, client: KafkaAdminClient) -> int:
         """Rights as declared: the missing are made, those of our users beyond the declaration are taken away."""
@@ -183,8 +191,27 @@ class KafkaProvisioning:
             client.delete_acls([_exactly(acl) for acl in surplus])
         if missing or surplus:
             # The controller has them; the broker that checks them learns of them a moment later.
-            wait_until(lambda: _in_force(client, wanted, set(surplus)), RIGHTS_SECONDS, "Kafka rights in force")
+            wait_until(lambda: _in_force(client, wanted, set(surplus)), IN_FORCE_SECONDS, "Kafka rights in force")
         return len(missing) + len(surplus)
+
+
+def _compress(client: KafkaAdminClient, names: Sequence[str]) -> int:
+    """Have the broker compress these topics like new ones; how many it did not. What lies in them stays as it is."""
+    others = _compressed_otherwise(client, names)
+    if others:
+        answers = client.alter_configs([ConfigResource(ConfigResourceType.TOPIC, name, COMPRESSION) for name in others])["topic"]
+        if wrong := {name: why for name, why in answers.items() if why != "OK"}:
+            raise ProvisioningFailed(f"Kafka refuses to compress topics: {wrong}")
+        wait_until(lambda: not _compressed_otherwise(client, names), IN_FORCE_SECONDS, "Kafka compresses as declared")
+    return len(others)
+
+
+def _compressed_otherwise(client: KafkaAdminClient, names: Sequence[str]) -> list[str]:
+    if not names:
+        return []
+    asked = [ConfigResource(ConfigResourceType.TOPIC, name, list(COMPRESSION)) for name in names]
+    found = client.describe_configs(asked)["topic"]
+    return [name for name in names if {key: config["value"] for key, config in found[name].items()} != COMPRESSION]
 
 
 def existing_rights(client: KafkaAdminClient) -> set[ACL]:

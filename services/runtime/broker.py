@@ -11,7 +11,7 @@ from typing import Any
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, OffsetAndMetadata, TopicPartition
 from kafka.admin import ACLOperation
 from kafka.consumer.fetcher import ConsumerRecord
-from kafka.errors import KafkaError, KafkaTimeoutError
+from kafka.errors import CorruptRecordError, KafkaError, KafkaTimeoutError, UnsupportedCodecError
 from kafka.protocol.consumer import OffsetSpec
 
 from events.topics import Topic
@@ -29,6 +29,15 @@ END_SECONDS = 2.0
 """How long the sender of a producer that is ended may take to notice."""
 POLL_RECORDS = 5_000
 """Messages per poll and hence per transaction: large enough for COPY, small enough for memory (about 5 MB)."""
+
+
+class Unreadable(Exception):
+    """The client cannot read a message; `str()` says why. `message` is empty and tells where it lies."""
+
+    def __init__(self, place: TopicPartition, offset: int, reason: str) -> None:
+        super().__init__(reason)
+        self.place = place
+        self.message = ConsumerRecord(*place, -1, offset, -1, 0, None, None, [], None, -1, -1, -1)
 
 
 def login(settings: Settings, principal: str | None = None) -> dict[str, Any]:
@@ -103,11 +112,27 @@ def poll(client: KafkaConsumer, timeout_ms: int) -> Mapping[TopicPartition, Sequ
     A consumer that rejoins its group because topics have changed forgets that it does when `poll` returns before the broker has
     answered: it sends no heartbeat any more, is thrown out, keeps its old partitions and polls in circles. kafka-python 3.0.12
     lacks what Java's client got by KAFKA-9815; asking once more for the rejoin under way makes the next `poll` complete it.
+
+    Raises Unreadable for a message in a compression that this client does not know, or with bytes that it does not understand.
     """
-    polled: Mapping[TopicPartition, Sequence[ConsumerRecord]] = client.poll(timeout_ms=timeout_ms)
+    try:
+        polled: Mapping[TopicPartition, Sequence[ConsumerRecord]] = client.poll(timeout_ms=timeout_ms)
+    except (UnsupportedCodecError, CorruptRecordError) as error:
+        if (place := _stumbled(client)) is None:
+            raise
+        raise Unreadable(place, client._subscription.assignment[place].position.offset, type(error).__name__) from None
     if client._coordinator.rejoining:
         client._coordinator.request_rejoin()
     return polled
+
+
+def _stumbled(client: KafkaConsumer) -> TopicPartition | None:
+    """Where the client has stumbled. It keeps what it stumbled over, and its next `poll` would turn in circles over that."""
+    stumbled = client._fetcher._next_partition_records
+    if not stumbled:
+        return None
+    stumbled.drain()
+    return stumbled.topic_partition
 
 
 class Broker:

@@ -7,7 +7,7 @@ set aside. A message that kills the process is set aside after three starts, bec
 import logging
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from threading import Event as Signal
 from typing import Any
@@ -77,6 +77,7 @@ class Consumer:
         self._places: dict[TopicPartition, offsets.Place] = {}
         self._careful: dict[TopicPartition, int] = {}
         self._survived: set[tuple[str, int]] = set()  # where a start of this very process has been counted
+        self._unread: dict[TopicPartition, int] = {}  # offsets that could not be read when they were fetched last
         self._cluster = ""
 
     def run(self, stop: Signal) -> None:
@@ -101,7 +102,7 @@ class Consumer:
             client.subscribe(list(self.subscriptions), listener=self._revoked)
             watchdog = Watchdog(self.settings, self.store, self.broker, (each.topic for each in self.subscriptions.values()))
             while not stop.is_set():
-                polled = broker.poll(client, POLL_MS)
+                polled = self._poll(client)
                 before_seek = self._position(client)
                 for partition, messages in polled.items():
                     if partition not in before_seek:
@@ -110,6 +111,24 @@ class Consumer:
                 watchdog.look(self._cluster)
         finally:
             client.close(autocommit=False, timeout_ms=2_000)
+
+    def _poll(self, client: KafkaConsumer) -> Mapping[TopicPartition, Sequence[ConsumerRecord]]:
+        """What has come. What cannot be read is fetched once more, and then set aside, so that the rest goes on."""
+        try:
+            return broker.poll(client, POLL_MS)
+        except broker.Unreadable as found:
+            if found.place not in self._position(client) and found.place in self._places:
+                self._set_aside(client, found, self._places[found.place])
+            return {}
+
+    def _set_aside(self, client: KafkaConsumer, found: broker.Unreadable, place: offsets.Place) -> None:
+        """Move past a message that could not be read twice. Under which leader it was written is unknown then."""
+        offset = found.message.offset
+        if self._unread.get(found.place) == offset:
+            log.warning("message_set_aside", extra={"topic": place.topic, "error": str(found), "offset": offset})
+            self._bury(self.subscriptions[found.place.topic], place, found.message, str(found), 2)
+        self._unread[found.place] = offset
+        broker.seek(client, found.place, max(place.next_offset, offset), place.epoch)
 
     def _learn_topics(self, client: KafkaConsumer) -> None:
         """The group's leader deals out only partitions that it knows of; what it learns later waits for the next refresh."""

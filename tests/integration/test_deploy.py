@@ -1,12 +1,15 @@
 """deploy on real servers: provisioning twice, who may do what, and what survives kill -9."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import psycopg
 import pytest
+from kafka.admin import ConfigResource, ConfigResourceType
 
 from deploy.engines import EmbeddedEngines
+from deploy.provision.kafka import admin_client
 from deploy.system import System
 from deploy.testing import Running
 from events import topics
@@ -31,6 +34,14 @@ def connect(system: System, role: str) -> psycopg.Connection[tuple[object, ...]]
 
 
 def test_the_second_provisioning_changes_nothing(system: System) -> None:
+    assert set(system.prepare().values()) == {0}
+
+
+def test_a_topic_that_is_compressed_otherwise_is_altered(system: System) -> None:
+    name = system.settings("cli").kafka_name(topics.CASE.name)
+    with closing(admin_client(system.engines)) as client:
+        client.alter_configs([ConfigResource(ConfigResourceType.TOPIC, name, {"compression.type": "producer"})])
+    assert system.prepare()["topics"] == 1
     assert set(system.prepare().values()) == {0}
 
 

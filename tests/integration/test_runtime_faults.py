@@ -1,14 +1,19 @@
 """What the runtime owes to copies that pause, to messages that come broken and again, and to a log that was lost."""
 
+import asyncio
+from contextlib import closing
 from threading import Event as Signal
 from uuid import uuid4
 
 import msgspec
 import pytest
+from aiokafka import AIOKafkaProducer
 from kafka import KafkaAdminClient
+from kafka.admin import ConfigResource, ConfigResourceType
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
+from deploy.provision.kafka import admin_client
 from deploy.system import System
 from events import topics
 from events.envelope import Envelope
@@ -137,6 +142,71 @@ def test_a_position_that_no_range_can_hold_is_poison(position: int) -> None:
     with pytest.raises(Poison, match="position_out_of_range"):
         Decoder(topics.EXTRACT).decode(at_position(position), None)
     assert Decoder(topics.EXTRACT).decode(at_position(2**63 - 2), None).position == 2**63 - 2
+
+
+async def send_elsewise(system: System, compression: str, payloads: list[bytes]) -> None:
+    """Send one batch as a producer does that is not ours, with a compression that our own client does not know."""
+    settings, user = system.settings("intake"), broker.login(system.settings("intake"))
+    sender = AIOKafkaProducer(
+        bootstrap_servers=user["bootstrap_servers"],
+        security_protocol=user["security_protocol"],
+        sasl_mechanism=user["sasl_mechanism"],
+        sasl_plain_username=user["sasl_plain_username"],
+        sasl_plain_password=user["sasl_plain_password"],
+        compression_type=compression,
+    )
+    await sender.start()
+    batch = sender.create_batch()
+    for payload in payloads:
+        assert batch.append(key=None, value=payload, timestamp=None)
+    batch.close()
+    await (await sender.send_batch(batch, settings.kafka_name(topics.EXTRACT.name), partition=0))
+    await sender.stop()
+
+
+@pytest.mark.parametrize("compression", ["gzip", "snappy", "lz4", "zstd"])
+def test_whatever_a_producer_compresses_with_is_read(system: System, compression: str) -> None:
+    screening = Screening(system)
+    asyncio.run(send_elsewise(system, compression, [at_position(1)]))
+    with threads(screening.consumer.run):
+        until(lambda: set(screening.applied) == {"1461-00007"})
+
+
+def test_what_lies_there_in_an_unknown_compression_is_set_aside_and_the_rest_goes_on(system: System) -> None:
+    name = system.settings("intake").kafka_name(topics.EXTRACT.name)
+    with closing(admin_client(system.engines)) as client:
+        client.alter_configs([ConfigResource(ConfigResourceType.TOPIC, name, {"compression.type": "producer"})])
+    intake, screening = open_store(system, "intake"), Screening(system)
+    asyncio.run(send_elsewise(system, "zstd", [at_position(1), at_position(2), at_position(3)]))
+    publish(intake, 1)
+    with threads(relay(system, intake).run, screening.consumer.run):
+        until(lambda: set(screening.applied) == {"1461-00001"})
+    with screening.store.transaction() as transaction:
+        found = transaction.execute("SELECT topic, partition, kafka_offset, reason, payload FROM dead_letter ORDER BY id").all()
+    assert found == [(topics.EXTRACT.name, 0, offset, "UnsupportedCodecError", None) for offset in range(3)]
+
+
+class Garbled(str):
+    """A header's name that is no UTF-8."""
+
+    def encode(self, *_: object) -> bytes:
+        return b"\xff"
+
+
+def test_a_batch_that_our_client_does_not_understand_is_set_aside_and_the_rest_goes_on(system: System) -> None:
+    intake, screening = open_store(system, "intake"), Screening(system)
+    sender, name = broker.producer(system.settings("intake")), system.settings("intake").kafka_name(topics.EXTRACT.name)
+    named: list[list[tuple[str, bytes]]] = [[], [(Garbled("x"), b"")], []]
+    sent = [sender.send(name, at_position(number), headers=headers) for number, headers in enumerate(named, 1)]
+    sender.flush()
+    assert [future.get(timeout=20).offset for future in sent] == [0, 1, 2]
+    sender.close()
+    publish(intake, 1)
+    with threads(relay(system, intake).run, screening.consumer.run):
+        until(lambda: set(screening.applied) == {"1461-00007", "1461-00001"})
+    with screening.store.transaction() as transaction:
+        found = transaction.execute("SELECT kafka_offset, reason FROM dead_letter ORDER BY id").all()
+    assert found == [(1, "CorruptRecordError"), (2, "CorruptRecordError")]
 
 
 def test_a_lost_log_is_told_before_it_is_forgotten(system: System) -> None:
