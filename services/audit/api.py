@@ -22,7 +22,7 @@ from services.audit.domain import LogRow, Verdict, moment, verify
 from services.audit.queries import Filters
 from services.runtime.database import Store
 from services.runtime.http import actor, allow
-from services.runtime.transaction import Transaction
+from services.runtime.transaction import LARGEST_INTEGER, Transaction
 
 WEEK = r"^\d{4}-W\d{2}$"
 ACTOR = r"^[a-z][a-z0-9:._-]{0,63}$"
@@ -68,7 +68,7 @@ def routes(database: Store) -> Sequence[ControllerRouterHandler]:
         verb: FromQuery[Verb | None] = None,
         since: FromQuery[datetime | None] = None,
         until: FromQuery[datetime | None] = None,
-        after: Annotated[int, QueryParameter(ge=0)] = 0,
+        after: Annotated[int, QueryParameter(ge=0, le=LARGEST_INTEGER)] = 0,
         limit: Annotated[int, QueryParameter(ge=1, le=LARGEST_PAGE)] = PAGE,
     ) -> Page:
         _only_known(request)

@@ -70,7 +70,12 @@ class Transaction:
         recipient: str | None = None,
         **detail: str | int,
     ) -> None:
-        """Write audit entries for what this transaction does; many subjects become several entries."""
+        """Write audit entries for what this transaction does; many subjects become several entries.
+
+        Raises ValueError for an integer that the audit log could not seal: its source would have a gap for ever.
+        """
+        if beyond := [name for name, value in detail.items() if isinstance(value, int) and abs(value) > LARGEST_INTEGER]:
+            raise ValueError(f"detail {beyond} beyond what JSON's numbers hold exactly")
         for part in range(0, max(len(subjects), 1), SUBJECTS_PER_ENTRY):
             entry = AuditEntry(
                 self.service,
@@ -94,6 +99,9 @@ class Transaction:
         self.execute(ENQUEUE, {"kind": kind, "key": key, "lane": lane, "payload": msgspec.json.encode(payload)})
         self.enqueued += 1
 
+
+LARGEST_INTEGER = 2**53 - 1
+"""Beyond it JSON's numbers are not exact, and canonical JSON has none (RFC 8785)."""
 
 SUBJECTS_PER_ENTRY = 10_000
 """Pseudonyms per audit entry: 10,000 of 39 bytes stay well below the broker's 1 MiB message limit."""

@@ -17,9 +17,10 @@ from sqlalchemy.exc import ProgrammingError
 from deploy.testing import Running
 from events.alias import Alias
 from events.audit import AuditEntry
+from events.envelope import Envelope
 from events.topics import ALIAS, AUDIT
 from services.audit import api, handlers, queries
-from services.audit.domain import verify
+from services.audit.domain import canonical, seal, verify
 from services.audit.queries import Filters
 from services.runtime.database import Store
 from services.runtime.errors import Poison
@@ -226,6 +227,16 @@ def test_pages_join_without_loss_and_stay_bounded(store: Store, doors: TestClien
         after = page["next"]
     assert [row["position"] for row in seen] == list(range(1, 31))
     assert verify(seen).ok
+
+
+def test_nothing_is_asked_that_could_not_be_sealed(store: Store, doors: TestClient[Any]) -> None:
+    assert get(doors, "/entries", after=2**53 - 1).status_code == 200
+    assert get(doors, "/entries", after=10**16).status_code == 400
+    with store.transaction() as transaction:
+        (entry,) = transaction.execute("SELECT payload FROM outbox WHERE topic = 'audit.audit.v1'").scalars()
+    data = msgspec.json.decode(bytes(entry), type=Envelope[AuditEntry]).data
+    assert data.detail["after"] == 2**53 - 1
+    canonical(seal(data, "audit", 1))
 
 
 def test_asking_is_itself_an_entry(store: Store, doors: TestClient[Any]) -> None:

@@ -316,6 +316,17 @@ def test_audit_numbers_are_gapless(system: System) -> None:
     assert positions == [1, 2, 3, 4]
 
 
+def test_an_entry_that_could_not_be_sealed_is_not_written(system: System) -> None:
+    store = open_store(system, "intake")
+    for rows in (2**53, -(2**53)):
+        with pytest.raises(ValueError, match=r"detail \['rows'\]"), store.transaction() as transaction:
+            transaction.audit("collection", "rows_read", purpose="screening", rows=rows)
+    with store.transaction() as transaction:
+        transaction.audit("collection", "rows_read", purpose="screening", rows=2**53 - 1)
+    with store.transaction() as transaction:
+        assert transaction.execute("SELECT position FROM outbox").scalars().all() == [1]
+
+
 def test_a_service_that_lacks_a_right_says_which(system: System) -> None:
     with pytest.raises(Fatal, match=r"audit may not READ topic intake\.record\.v1"):
         Broker(system.settings("audit")).check_rights([topics.RECORD], [])
