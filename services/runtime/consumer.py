@@ -19,7 +19,7 @@ from events.topics import Topic
 from services.runtime import broker, metrics, offsets, points, tracing
 from services.runtime.database import Store
 from services.runtime.dead_letters import bury_message
-from services.runtime.errors import Poison, Transient, describe, is_transient, where
+from services.runtime.errors import Fatal, Poison, Transient, blames_input, describe, is_transient, where
 from services.runtime.events import Decoder, Event, newer
 from services.runtime.log import bound, note
 from services.runtime.settings import Settings
@@ -172,7 +172,7 @@ class Consumer:
         try:
             self._attempt(subscription, place, batch)
         except Exception as error:
-            if is_transient(error):
+            if not blames_input(error):
                 raise
             log.warning(
                 "batch_failed", extra={"topic": place.topic, "error": describe(error), "place": where(error), "size": len(batch)}
@@ -184,7 +184,7 @@ class Consumer:
         try:
             self._attempt(subscription, place, [message])
         except Exception as error:
-            if is_transient(error):
+            if not blames_input(error):
                 raise
             self._bury(subscription, place, message, describe(error), 2)
 
@@ -195,8 +195,13 @@ class Consumer:
         starts, place.attempts = place.attempts + 1, 0
         if starts > MAX_STARTS and len(batch) == 1:
             self._bury(subscription, place, batch[0], "killed_process", starts)
-        else:
+            return
+        try:
             self._try(subscription, place, batch)
+        except Fatal:
+            with self.store.transaction() as transaction:
+                offsets.forgive(transaction, place)
+            raise
 
     def _try(self, subscription: Subscription, place: offsets.Place, batch: list[ConsumerRecord]) -> None:
         fates: Counter[str] = Counter()

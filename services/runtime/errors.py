@@ -15,6 +15,7 @@ import msgspec
 import psycopg
 from kafka.errors import KafkaError
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 
 class Transient(Exception):
@@ -40,7 +41,13 @@ def is_transient(error: BaseException) -> bool:
         ended = isinstance(error.orig, psycopg.errors.IdleInTransactionSessionTimeout)
         return ended or error.connection_invalidated or isinstance(error, OperationalError | InterfaceError)
     # COPY runs on the driver's own connection, whose errors SQLAlchemy does not wrap.
-    return isinstance(error, Transient | KafkaError | httpx.TransportError | psycopg.OperationalError | psycopg.InterfaceError)
+    away = (psycopg.OperationalError, psycopg.InterfaceError, NoConnectionFree)
+    return isinstance(error, (Transient, KafkaError, httpx.TransportError, *away))
+
+
+def blames_input(error: BaseException) -> bool:
+    """Whether it is the input that cannot be handled: not what passes, and nothing that must stop the process."""
+    return not isinstance(error, Fatal) and not is_transient(error)
 
 
 def describe(error: BaseException) -> str:

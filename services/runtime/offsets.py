@@ -56,7 +56,7 @@ def count_attempt(transaction: Transaction, place: Place) -> None:
 
 
 def forgive(transaction: Transaction, place: Place) -> None:
-    """Forget the starts of a process that is still alive: what failed was the database or the broker, not the message."""
+    """Forget the starts of a process that no message has killed: what failed was database, broker or setting."""
     place.attempts = 0
     _conditional(transaction, "UPDATE offsets SET attempts = 0 WHERE " + _KEY, place, {})
 

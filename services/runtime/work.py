@@ -15,7 +15,7 @@ from threading import Thread
 from services.runtime import points, tracing
 from services.runtime.database import Store
 from services.runtime.dead_letters import bury_work
-from services.runtime.errors import describe, is_transient, where
+from services.runtime.errors import Fatal, describe, is_transient, where
 from services.runtime.log import bound
 from services.runtime.metrics import RETRIES, WORK
 from services.runtime.transaction import Transaction
@@ -143,6 +143,9 @@ class Worker:
         except Postpone as wish:
             self._later(item, wish.reason, wish.seconds)
             return "postponed"
+        except Fatal as error:
+            self._later(item, describe(error), FIRST_PAUSE_SECONDS)
+            raise
         except Exception as error:
             return self._fail(item, error)
         finally:

@@ -19,14 +19,15 @@ from events import topics
 from events.envelope import Envelope
 from services import ledger
 from services.runtime import broker, work
+from services.runtime.consumer import MAX_STARTS
 from services.runtime.database import Store
 from services.runtime.dead_letters import DeadLetters
-from services.runtime.errors import Poison, Transient, is_transient
+from services.runtime.errors import Fatal, Poison, Transient, is_transient
 from services.runtime.events import Decoder
 from services.runtime.lease import Lease
 from services.runtime.settings import load
-from services.runtime.work import Effects, Worker, WorkItem
-from tests.integration.test_runtime import Screening, extract, open_store, publish, relay, system, threads, until
+from services.runtime.work import MAX_CRASHES, Effects, Worker, WorkItem
+from tests.integration.test_runtime import Screening, extract, open_store, publish, relay, run_until, system, threads, until
 
 __all__ = ["system"]
 
@@ -88,6 +89,43 @@ def test_a_worker_that_was_replaced_sets_nothing_aside(system: System) -> None:
     with store.transaction() as transaction:
         assert transaction.execute("SELECT count(*) FROM work").scalar_one() == 1
         assert transaction.execute("SELECT count(*) FROM dead_letter").scalar_one() == 0
+
+
+def test_what_must_stop_the_process_stops_it_and_is_no_message_s_fault(system: System) -> None:
+    intake, mended = open_store(system, "intake"), Signal()
+
+    def refuse(key: str) -> None:
+        if not mended.is_set():
+            raise Fatal("a secret is missing")
+
+    screening = Screening(system, refuse)
+    publish(intake, 1)
+    with threads(relay(system, intake).run):
+        for _ in range(MAX_STARTS + 1):
+            with pytest.raises(Fatal):
+                run_until(Screening(system, refuse), lambda applied: False)
+        mended.set()
+        run_until(screening, lambda applied: "1461-00001" in applied)
+    assert DeadLetters(screening.store, lambda transaction, row: None).list() == []
+
+
+def test_what_must_stop_the_process_stops_it_and_is_no_work_s_fault(system: System) -> None:
+    store = open_store(system, "intake")
+
+    def refuse(item: WorkItem) -> Effects:
+        raise Fatal("a secret is missing")
+
+    with store.transaction() as transaction:
+        transaction.enqueue("read", "extract", {})
+    for _ in range(MAX_CRASHES + 1):
+        with pytest.raises(Fatal):
+            Worker(store, {"read": refuse}).step()
+        with store.transaction() as transaction:
+            transaction.execute("UPDATE work SET next_attempt_at = clock_timestamp()")
+    with store.transaction() as transaction:
+        assert transaction.execute("SELECT crashes, claimed, last_error FROM work").all() == [
+            (0, False, "Fatal: a secret is missing")
+        ]
 
 
 def test_a_broken_message_is_one_dead_letter_however_often_it_comes_and_no_missing_fact(system: System) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from services.runtime.clock import build
 from services.runtime.credentials import Credentials, Principal
-from services.runtime.errors import Fatal, Poison, describe, is_transient
+from services.runtime.errors import Fatal, Poison, Transient, blames_input, describe, is_transient
 from services.runtime.offsets import multirange
 from services.runtime.settings import load
 
@@ -46,8 +46,16 @@ def test_a_database_without_disk_or_memory_or_that_ends_is_waited_for(state: str
     assert is_transient(sqlalchemy.exc.OperationalError("", {}, error))
 
 
-def test_poison_is_not_transient() -> None:
+def test_a_database_that_gives_no_connection_in_time_is_waited_for() -> None:
+    assert is_transient(sqlalchemy.exc.TimeoutError("QueuePool limit"))
+
+
+def test_only_what_cannot_pass_and_stops_nobody_is_the_input_s_fault() -> None:
     assert not is_transient(Poison("no"))
+    assert blames_input(Poison("no"))
+    assert blames_input(ValueError())
+    assert not blames_input(Transient("later"))
+    assert not blames_input(Fatal("mend it"))
 
 
 def test_production_refuses_a_simulated_clock(tmp_path: Path) -> None:
