@@ -35,7 +35,11 @@ SEND_SECONDS = 30.0
 CHECK_SECONDS = 5.0
 """How often the cluster id and the log ends are compared with what was acknowledged."""
 
-_PENDING = "SELECT topic, partition, published FROM outbox_position WHERE published < last ORDER BY topic, partition"
+# Of the topics that are declared now: a municipality that is no longer served leaves its rows behind.
+_PENDING = """
+    SELECT topic, partition, published FROM outbox_position
+    WHERE topic = ANY(:topics) AND published < last ORDER BY topic, partition
+"""
 _BATCH = """
     SELECT position, key, payload FROM outbox
     WHERE topic = %s AND partition = %s AND position > %s ORDER BY position LIMIT %s
@@ -48,7 +52,10 @@ _ACKNOWLEDGED = """
     ON CONFLICT (cluster, topic, partition, last_position)
     DO UPDATE SET first_position = excluded.first_position, last_offset = excluded.last_offset
 """
-_ENDS = "SELECT topic, partition, max(last_offset) AS last FROM publication WHERE cluster = :cluster GROUP BY topic, partition"
+_ENDS = """
+    SELECT topic, partition, max(last_offset) AS last FROM publication
+    WHERE cluster = :cluster AND topic = ANY(:topics) GROUP BY topic, partition
+"""
 _REWIND_TAIL = """
     WITH lost AS (
         DELETE FROM publication WHERE cluster = :cluster AND topic = :topic AND partition = :partition AND last_offset >= :end
@@ -123,7 +130,8 @@ class Relay:
         cluster = self.broker.cluster_id()
         with self.store.transaction() as transaction:
             moved = transaction.execute(_OTHER_CLUSTERS, {"cluster": cluster}).scalar_one()
-            acknowledged = {(row.topic, row.partition): row.last for row in transaction.execute(_ENDS, {"cluster": cluster})}
+            rows = transaction.execute(_ENDS, {"cluster": cluster, "topics": list(self.topics)})
+            acknowledged = {(row.topic, row.partition): row.last for row in rows}
         ends = self._ends(acknowledged)
         lost = {place: ends[place] for place, last in acknowledged.items() if ends[place] <= last}
         if moved or lost:
@@ -152,7 +160,7 @@ class Relay:
     def _read(self) -> list[Batch]:
         """What comes next of each partition."""
         with self.store.transaction() as transaction, transaction.driver.cursor(binary=True) as cursor:
-            pending = transaction.execute(_PENDING).tuples().all()
+            pending = transaction.execute(_PENDING, {"topics": list(self.topics)}).tuples().all()
             share = max(BATCH // max(len(pending), 1), 1)
             return [
                 Batch(topic, partition, published, cursor.execute(_BATCH, (topic, partition, published, share)).fetchall())

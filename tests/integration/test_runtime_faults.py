@@ -271,6 +271,25 @@ def test_a_lost_log_is_told_before_it_is_forgotten(system: System) -> None:
     first._reset()
 
 
+def test_a_relay_leaves_topics_alone_that_are_not_declared_any_more(system: System) -> None:
+    intake = open_store(system, "intake")
+    publish(intake, 1)
+    first = relay(system, intake)
+    assert first.lease.hold()
+    assert first.step()
+    with intake.transaction() as transaction:  # one was published as far as it goes, one has something left
+        transaction.execute("INSERT INTO outbox_position VALUES ('gone.v1', 0, 3, 3), ('gone.v1', 1, 3, 2)")
+        transaction.execute("INSERT INTO outbox VALUES ('gone.v1', 1, 3, 'key', '{}')")
+        transaction.execute(
+            "INSERT INTO publication SELECT cluster, 'gone.v1', 0, last_position, first_position, last_offset FROM publication"
+        )
+    first.check_log()
+    assert not first.step()
+    publish(intake, 2)
+    assert first.step()
+    first._reset()
+
+
 def test_a_partition_that_was_taken_away_and_given_back_is_seeked_anew(system: System) -> None:
     intake, screening = open_store(system, "intake"), Screening(system)
     for number in range(1, 4):
