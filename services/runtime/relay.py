@@ -28,6 +28,9 @@ log = logging.getLogger(__name__)
 BATCH = 10_000
 """Rows per publication, of all partitions together: some 10 MB in memory. Larger ones make larger batches for
 whoever consumes them, and each batch has its price."""
+BATCH_BYTES = 16_000_000
+"""The same in bytes, for rows that are large (an audit entry may list 390 kB of persons): what memory holds, and what the broker
+can acknowledge before the producer gives up. Each partition has an equal share, and publishes one row at least."""
 IDLE_SECONDS = 1.0
 """How long a commit of another copy may wait unnoticed; commits of this process wake the relay at once."""
 SEND_SECONDS = 30.0
@@ -40,9 +43,12 @@ _PENDING = """
     SELECT topic, partition, published FROM outbox_position
     WHERE topic = ANY(:topics) AND published < last ORDER BY topic, partition
 """
+# The length of a payload is known without reading it, however large it is.
 _BATCH = """
-    SELECT position, key, payload FROM outbox
-    WHERE topic = %s AND partition = %s AND position > %s ORDER BY position LIMIT %s
+    SELECT position, key, payload FROM (
+        SELECT position, key, payload, sum(octet_length(payload)) OVER (ORDER BY position ROWS UNBOUNDED PRECEDING) AS bytes
+        FROM outbox WHERE topic = %s AND partition = %s AND position > %s ORDER BY position LIMIT %s
+    ) AS next WHERE bytes - octet_length(payload) < %s ORDER BY position
 """
 _ACKNOWLEDGED = """
     WITH cursor AS (
@@ -161,24 +167,21 @@ class Relay:
         """What comes next of each partition."""
         with self.store.transaction() as transaction, transaction.driver.cursor(binary=True) as cursor:
             pending = transaction.execute(_PENDING, {"topics": list(self.topics)}).tuples().all()
-            share = max(BATCH // max(len(pending), 1), 1)
+            places = max(len(pending), 1)
+            share = (max(BATCH // places, 1), max(BATCH_BYTES // places, 1))
             return [
-                Batch(topic, partition, published, cursor.execute(_BATCH, (topic, partition, published, share)).fetchall())
+                Batch(topic, partition, published, cursor.execute(_BATCH, (topic, partition, published, *share)).fetchall())
                 for topic, partition, published in pending
             ]
 
     def _publish(self, batches: Sequence[Batch]) -> None:
-        """Send them, and store what the broker has acknowledged. Raises the first error of what it has not."""
-        failures = []
+        """Send them, and store how far the broker has acknowledged each. Raises the first error of what it has not."""
+        failures: list[KafkaError] = []
         sent = self._send(batches)
         points.reach("sent")
         for batch, futures in zip(batches, sent, strict=True):
-            try:
-                offsets = list(map(_offset, futures))
-            except KafkaError as error:
-                failures.append(error)
-            else:
-                self._acknowledge(batch, min(offsets), max(offsets))
+            if offsets := _offsets(futures, failures):
+                self._acknowledge(batch._replace(rows=batch.rows[: len(offsets)]), min(offsets), max(offsets))
         if failures:
             raise failures[0]
 
@@ -219,6 +222,17 @@ class Relay:
         if self._producer is not None:
             broker.end(self._producer)
             self._producer = None
+
+
+def _offsets(futures: Iterable[FutureRecordMetadata], failures: list[KafkaError]) -> list[int]:
+    """Where the broker has put rows, up to the first of which it has said something else, which is added to the failures."""
+    offsets: list[int] = []
+    try:
+        for future in futures:
+            offsets.append(_offset(future))
+    except KafkaError as error:
+        failures.append(error)
+    return offsets
 
 
 def _offset(future: FutureRecordMetadata) -> int:

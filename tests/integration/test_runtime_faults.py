@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import closing
+from dataclasses import dataclass
 from threading import Event as Signal
 from uuid import uuid4
 
@@ -10,6 +11,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
+from kafka.errors import KafkaError, KafkaTimeoutError
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
@@ -19,6 +21,7 @@ from events import topics
 from events.envelope import Envelope
 from services import ledger
 from services.runtime import broker, work
+from services.runtime import relay as relays
 from services.runtime.consumer import MAX_STARTS
 from services.runtime.database import Store
 from services.runtime.dead_letters import DeadLetters
@@ -287,6 +290,57 @@ def test_a_relay_leaves_topics_alone_that_are_not_declared_any_more(system: Syst
     assert not first.step()
     publish(intake, 2)
     assert first.step()
+    first._reset()
+
+
+def test_what_is_published_at_once_is_bounded_by_bytes_too(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    intake = open_store(system, "intake")
+    for number in range(1, 6):
+        publish(intake, number)
+    first = relay(system, intake)
+    with intake.transaction() as transaction:
+        (size,) = set(transaction.execute("SELECT octet_length(payload) FROM outbox").scalars())
+    for limit, rows in ((1, 1), (size, 1), (size + 1, 2), (5 * size - 1, 5), (100 * size, 5)):
+        monkeypatch.setattr(relays, "BATCH_BYTES", limit)
+        (batch,) = first._read()
+        assert [position for position, _, _ in batch.rows] == list(range(1, rows + 1))
+
+
+@dataclass
+class Answer:
+    """What the broker has said of a row: its offset, or an error."""
+
+    offset: int
+    error: KafkaError | None = None
+
+    def succeeded(self) -> bool:
+        return self.error is None
+
+    @property
+    def value(self) -> "Answer":
+        return self
+
+    def get(self, timeout: float) -> "Answer":
+        assert self.error is not None
+        raise self.error
+
+
+def test_what_the_broker_has_acknowledged_before_an_error_is_not_sent_again(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    intake = open_store(system, "intake")
+    for number in range(1, 6):
+        publish(intake, number)
+    first = relay(system, intake)
+    assert first.lease.hold()
+    answers = [Answer(0), Answer(1), Answer(-1, KafkaTimeoutError()), Answer(3), Answer(4)]
+    monkeypatch.setattr(first, "_send", lambda batches: [answers])
+    with pytest.raises(KafkaTimeoutError):
+        first.step()
+    with intake.transaction() as transaction:
+        published = transaction.execute("SELECT published FROM outbox_position").scalar_one()
+        publication = transaction.execute("SELECT first_position, last_position, last_offset FROM publication").one()
+    assert (published, publication) == (2, (1, 2, 1))
     first._reset()
 
 
