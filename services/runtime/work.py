@@ -2,7 +2,7 @@
 
 A worker claims a row, calls out without a transaction, and commits the effects together with the row's removal. A failure
 that may pass is tried again with growing pauses, for ever and visibly; one that cannot pass goes to the dead letters, as
-does a row whose worker died three times. Lanes (municipalities) take turns, so that no slow neighbour holds up the rest.
+does a row whose worker died three times in a row. Lanes (municipalities) take turns, so that no slow neighbour holds up the rest.
 """
 
 import logging
@@ -55,7 +55,8 @@ _RENEW = """
     WHERE id = :id AND revision = :revision AND attempts = :attempts AND claimed
 """
 _LATER = """
-    UPDATE work SET claimed = false, last_error = :error, next_attempt_at = clock_timestamp() + make_interval(secs => :pause)
+    UPDATE work SET claimed = false, crashes = 0, last_error = :error,
+        next_attempt_at = clock_timestamp() + make_interval(secs => :pause)
     WHERE id = :id AND revision = :revision AND attempts = :attempts
 """
 
@@ -99,6 +100,7 @@ class Worker:
         self.doers = doers
         self.wake = Signal()
         self._at_work: WorkItem | None = None
+        self._unended: WorkItem | None = None
         store.on_commit.append(self.wake.set)
 
     def run(self, stop: Signal) -> None:
@@ -120,19 +122,27 @@ class Worker:
 
     def step(self) -> bool:
         """Do one piece of work; whether there was one."""
+        self._give_back()
         item = self._claim()
         if item is None:
             return False
         with bound(correlation=item.key):
             WORK.labels(item.kind, self._do(item)).inc()
+        self._unended = None
         return True
+
+    def _give_back(self) -> None:
+        """Give back a claim that could not be ended because the database was away: we live, so that row has killed nobody."""
+        if self._unended is not None:
+            self._later(self._unended, "database_was_away", FIRST_PAUSE_SECONDS)
+            self._unended = None
 
     def _do(self, item: WorkItem) -> str:
         """Do what was claimed; its fate."""
         if item.crashes >= MAX_CRASHES:
             self._bury(item, "killed_process")
             return "dead"
-        self._at_work = item
+        self._at_work = self._unended = item
         points.reach("claimed")
         try:
             with tracing.activity():

@@ -7,6 +7,7 @@ from threading import Event as Signal
 from uuid import uuid4
 
 import msgspec
+import psycopg
 import pytest
 from aiokafka import AIOKafkaProducer
 from kafka import KafkaAdminClient
@@ -62,6 +63,57 @@ def test_work_under_way_keeps_its_claim_and_a_dead_worker_s_is_taken_over(
     with threads(Worker(store, {"read": slow}).run):
         until(lambda: len(done) == 2)
     assert done == [1, 2]
+
+
+def crashes(store: Store) -> int:
+    """How many deaths the one piece of work is blamed for; it is due again then."""
+    with store.transaction() as transaction:
+        return int(transaction.execute("UPDATE work SET next_attempt_at = clock_timestamp() RETURNING crashes").scalar_one())
+
+
+def test_work_that_meets_a_database_that_is_away_has_killed_nobody(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = open_store(system, "intake")
+    done: list[int] = []
+
+    def do(item: WorkItem) -> Effects:
+        return lambda transaction: done.append(item.crashes)
+
+    with store.transaction() as transaction:
+        transaction.enqueue("read", "extract", {})
+    worker = Worker(store, {"read": do})
+    with monkeypatch.context() as away:
+        away.setattr(worker, "_finish", unreachable)
+        away.setattr(worker, "_later", unreachable)
+        for _ in range(MAX_CRASHES + 1):
+            with pytest.raises(OperationalError):
+                worker.step()
+    assert crashes(store) == 0
+    assert not worker.step(), "it is given back, and due a moment later"
+    assert crashes(store) == 0
+    assert worker.step()
+    assert done == [0]
+
+
+def unreachable(*_: object) -> None:
+    raise OperationalError("", {}, psycopg.OperationalError())
+
+
+def test_deaths_of_workers_count_in_a_row_only(system: System) -> None:
+    store = open_store(system, "intake")
+    with store.transaction() as transaction:
+        transaction.enqueue("read", "extract", {})
+
+    def away(item: WorkItem) -> Effects:
+        raise Transient("peer_away")
+
+    for _ in range(MAX_CRASHES):
+        Worker(store, {"read": away})._claim()  # and dies
+        assert crashes(store) < MAX_CRASHES
+    assert Worker(store, {"read": away})._claim().crashes == MAX_CRASHES
+    with store.transaction() as transaction:
+        transaction.execute("UPDATE work SET crashes = 1, next_attempt_at = clock_timestamp()")
+    assert Worker(store, {"read": away}).step()
+    assert crashes(store) == 0
 
 
 def test_who_is_behind_a_broken_line_lets_go_of_its_locks_and_begins_anew(system: System) -> None:
