@@ -179,6 +179,7 @@ _UNANSWERED = """
         SELECT FROM delivery later WHERE later.corrects = delivery.notification_id AND later.message_id IS NOT NULL)
     ORDER BY cursor FOR UPDATE OF message
 """
+_BRAKE = "INSERT INTO brake (name, stopped, reason) VALUES (:name, false, 'never_stopped') ON CONFLICT (name) DO NOTHING"
 _OFFERED = "UPDATE message SET offers = offers + 1, offered_at = :now WHERE message_id = :message"
 
 
@@ -308,7 +309,10 @@ def set_acting(transaction: Transaction, child: UUID, municipality: str) -> None
 
 
 def stopped(transaction: Transaction) -> bool:
-    """Whether an operator, or a restore, holds all sending."""
+    """Whether an operator, or a restore, holds all sending. Who is told no is waited for by whoever stops: also the first time,
+    so the operator's row is made by who asks, where there is none yet.
+    """
+    transaction.execute(_BRAKE, {"name": SENDING})
     return any(transaction.execute("SELECT stopped FROM brake FOR SHARE").scalars().all())
 
 

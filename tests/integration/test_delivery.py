@@ -11,6 +11,7 @@ import msgspec
 import pytest
 from joserfc import jwe
 from joserfc.jwk import ECKey, import_key
+from sqlalchemy.exc import OperationalError
 
 from events import topics
 from events.case import Case, CaseDraft
@@ -19,7 +20,7 @@ from events.http.identity import ChildResidence
 from events.http.notification import FrozenLetter
 from events.municipal import Notification, Receipt
 from services.delivery import store as tables
-from services.delivery.dispatch import Journal
+from services.delivery.dispatch import Answered, Journal, Sent
 from services.delivery.handlers import JOURNAL, SEND, on_cases, on_decisions, take_receipt
 from services.delivery.sealing import Keys
 from services.delivery.work import OFFER_AGAIN, Sender
@@ -177,6 +178,29 @@ def test_stopped_sending_holds_letters_and_loses_none(desk: Desk) -> None:
         transaction.execute("UPDATE work SET next_attempt_at = clock_timestamp()")
     desk.run()
     assert desk.states() == [("sent", None)]
+
+
+def test_the_first_stop_ever_waits_for_a_letter_that_is_just_leaving(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    write = desk.journal.append
+    waited: list[str] = []
+
+    def stop_while_it_leaves(entry: Sent | Answered) -> None:
+        with desk.store.transaction() as transaction:
+            transaction.execute("SET LOCAL lock_timeout = '50ms'")
+            with pytest.raises(OperationalError, match="lock timeout") as stopping, transaction.connection.begin_nested():
+                tables.set_brake(transaction, True, "error_suspected")
+        waited.append(str(stopping.value))
+        write(entry)
+
+    monkeypatch.setattr(desk.journal, "append", stop_while_it_leaves)
+    desk.approve(desk.decision())
+    desk.run()
+    assert desk.states() == [("sent", None)]
+    assert len(waited) == 1
+    with desk.store.transaction() as transaction:
+        tables.set_brake(transaction, True, "error_suspected")
+    with desk.store.transaction() as transaction:
+        assert tables.stopped(transaction)
 
 
 def test_without_a_key_it_waits_visibly(desk: Desk) -> None:
