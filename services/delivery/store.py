@@ -106,20 +106,24 @@ RESTORED = "restored"
 GRANTS = {"receipt": "SELECT, INSERT", "brake": "SELECT, INSERT, UPDATE, DELETE"}
 """What the service's role may do where it is not reading, adding and changing. What a municipality answered stays."""
 
-LEDGER_VIEW = ledger_view("""
+_AWAITED = """delivery.state = 'sent' AND NOT EXISTS (
+    SELECT FROM delivery later WHERE later.corrects = delivery.notification_id AND later.message_id IS NOT NULL)"""
+"""Of a letter whose answer is still wanted: the municipality has not answered, and it was not corrected or taken back since."""
+
+LEDGER_VIEW = ledger_view(f"""
     SELECT week, 'approved' AS measure, count(*) AS amount FROM delivery GROUP BY week
     UNION ALL SELECT week, CASE state WHEN 'received' THEN 'sent' ELSE state END, count(*) FROM delivery GROUP BY 1, 2
     UNION ALL SELECT NULL, 'unanswered_since:' || municipality, extract(epoch FROM min(changed_at))::bigint FROM delivery
-        WHERE state = 'sent' AND NOT EXISTS (
-            SELECT FROM delivery later WHERE later.corrects = delivery.notification_id AND later.message_id IS NOT NULL)
-        GROUP BY municipality
+        WHERE {_AWAITED} GROUP BY municipality
     UNION ALL SELECT NULL, 'unaccepted_since:' || municipality, extract(epoch FROM min(changed_at))::bigint FROM delivery
-        WHERE state = 'received' GROUP BY municipality
+        WHERE state = 'received' AND NOT EXISTS (
+            SELECT FROM delivery later WHERE later.corrects = delivery.notification_id AND later.state = 'acknowledged')
+        GROUP BY municipality
 """)
-GAUGES = """
+GAUGES = f"""
     SELECT 'socialsog_deliveries', coalesce(municipality, 'none'), state, count(*)::float8 FROM delivery GROUP BY 2, 3
     UNION ALL SELECT 'socialsog_unanswered_timestamp_seconds', NULL, NULL, extract(epoch FROM min(changed_at))::float8
-        FROM delivery WHERE state = 'sent'
+        FROM delivery WHERE {_AWAITED}
     UNION ALL SELECT 'socialsog_sending_stopped', NULL, NULL, coalesce(max(stopped::int), 0)::float8 FROM brake
 """
 
@@ -173,11 +177,9 @@ _ARRIVE = """
 _FEED = """
     SELECT cursor, document FROM message WHERE municipality = :municipality AND cursor > :after ORDER BY cursor LIMIT :limit
 """
-_UNANSWERED = """
+_UNANSWERED = f"""
     SELECT message.document, message.offers, message.message_id FROM message JOIN delivery USING (message_id)
-    WHERE delivery.state = 'sent' AND message.offered_at < :before AND NOT EXISTS (
-        SELECT FROM delivery later WHERE later.corrects = delivery.notification_id AND later.message_id IS NOT NULL)
-    ORDER BY cursor FOR UPDATE OF message
+    WHERE message.offered_at < :before AND {_AWAITED} ORDER BY cursor FOR UPDATE OF message
 """
 _BRAKE = "INSERT INTO brake (name, stopped, reason) VALUES (:name, false, 'never_stopped') ON CONFLICT (name) DO NOTHING"
 _OFFERED = "UPDATE message SET offers = offers + 1, offered_at = :now WHERE message_id = :message"

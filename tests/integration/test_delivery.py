@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -255,3 +255,26 @@ def test_a_retraction_follows_the_letter_it_retracts(desk: Desk) -> None:
     desk.run()
     first, second = desk.messages()
     assert second.refers_to == first.message_id
+
+
+def test_a_letter_that_was_corrected_since_is_awaited_by_nobody(desk: Desk) -> None:
+    def awaited() -> datetime | None:
+        with desk.store.transaction() as transaction:
+            gauges = {row[0]: row[3] for row in transaction.execute(tables.GAUGES) if row[1] is None}
+            ledger = f"SELECT min(amount) FROM ({tables.LEDGER_VIEW}) AS ledger WHERE measure LIKE 'unanswered_since:%'"
+            since = transaction.execute(ledger).scalar_one()
+        assert gauges["socialsog_unanswered_timestamp_seconds"] == since, "gauge and ledger agree"
+        return None if since is None else datetime.fromtimestamp(since, UTC)
+
+    assert awaited() is None
+    clock = desk.store.clock
+    assert isinstance(clock, FileClock)
+    desk.approve(desk.decision())
+    desk.run()
+    assert awaited() == clock.now()
+    with desk.store.transaction() as transaction:
+        told = tables.every(transaction)[0].delivery.notification_id
+    clock.move(clock.now() + timedelta(hours=1))
+    desk.approve(desk.decision(kind="retraction", corrects=told))
+    desk.run()
+    assert awaited() == clock.now(), "the retraction alone"
