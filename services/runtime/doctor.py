@@ -33,31 +33,38 @@ class Doctor:
         """Look at everything now."""
         cluster = Broker(self.settings)
         try:
-            findings = [*self._kafka(cluster), *self._database(), *self._files()]
-            identity = cluster.cluster_id() if findings[0].level != "bad" else ""
+            identity, findings = self._kafka(cluster)
+            findings += [*self._database(cluster, well=all(each.level != "bad" for each in findings)), *self._files()]
         finally:
             cluster.close()
         return Report(self.settings.service, time.time(), identity, findings + [found for check in self.own for found in check()])
 
-    def _kafka(self, cluster: Broker) -> list[Finding]:
+    def _kafka(self, cluster: Broker) -> tuple[str, list[Finding]]:
+        """The cluster's id, empty where none answers, and what is found."""
         try:
-            findings = kafka.check(cluster, self.reads, self.writes)
+            return cluster.cluster_id(), kafka.check(cluster, self.reads, self.writes)
         except Transient:
-            return [kafka.unreachable(self.settings.kafka)]
-        well = all(each.level != "bad" for each in findings)
-        return [*findings, *([moving.lag(self.store, cluster, self.reads)] if self.store and self.reads and well else [])]
+            return "", [kafka.unreachable(self.settings.kafka)]
 
-    def _database(self) -> list[Finding]:
+    def _database(self, cluster: Broker, *, well: bool) -> list[Finding]:
+        """What the database says, also of how far the topics are read where Kafka is well."""
         if self.store is None:
             return []
         try:
             with self.store.transaction() as transaction:
                 findings = database.check(transaction)
-            return [*findings, moving.relay(self.store), moving.work(self.store)]
+            lag = [self._lag(self.store, cluster)] if self.reads and well else []
+            return [*findings, *lag, moving.relay(self.store), moving.work(self.store)]
         except Exception as error:
             if not is_transient(error):
                 raise
             return [database.unreachable()]
+
+    def _lag(self, store: Store, cluster: Broker) -> Finding:
+        try:
+            return moving.lag(store, cluster, self.reads)
+        except Transient:
+            return kafka.unreachable(self.settings.kafka)
 
     def _files(self) -> list[Finding]:
         service = self.settings.service

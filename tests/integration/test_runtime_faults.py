@@ -26,6 +26,7 @@ from services.runtime import relay as relays
 from services.runtime.consumer import MAX_STARTS
 from services.runtime.database import Store
 from services.runtime.dead_letters import DeadLetters
+from services.runtime.doctor import Doctor
 from services.runtime.errors import Fatal, Poison, Transient, is_transient
 from services.runtime.events import Decoder
 from services.runtime.lease import Lease
@@ -444,11 +445,25 @@ def test_a_producer_ends_at_once_whatever_it_still_holds(system: System) -> None
     assert not producer._sender.is_alive()
 
 
+def without_database(system: System, service: str) -> Store:
+    """A service's store whose database does not answer."""
+    environment = system.environment(service) | {"DATABASE_URL": "postgresql://127.0.0.1:1/nowhere"}
+    return Store(load(service, environment), system.clock)
+
+
+def test_a_doctor_whose_database_is_away_says_so(system: System) -> None:
+    store, settings = without_database(system, "screening"), system.settings("screening")
+    reads = [topic for topic in topics.declared(settings.municipalities) if "screening" in topic.readers]
+    report = Doctor(settings, reads, relays.written_by("screening", settings.municipalities), store).report()
+    store.close()
+    assert report.cluster
+    assert [(each.check, each.what) for each in report.findings if each.level == "bad"] == [("database", "does not answer")]
+
+
 def test_who_is_stopped_while_the_database_is_away_ends_in_order(system: System) -> None:
     lease = Lease(open_store(system, "intake"), "stopped")
     assert lease.hold()
-    environment = system.environment("intake") | {"DATABASE_URL": "postgresql://127.0.0.1:1/nowhere"}
-    lease.store = Store(load("intake", environment), system.clock)
+    lease.store = without_database(system, "intake")
     with pytest.raises(OperationalError):
         lease.store.engine.connect()
     lease.release()
