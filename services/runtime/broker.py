@@ -13,6 +13,7 @@ from kafka.admin import ACLOperation
 from kafka.consumer.fetcher import ConsumerRecord
 from kafka.errors import CorruptRecordError, KafkaError, KafkaTimeoutError, UnsupportedCodecError
 from kafka.protocol.consumer import OffsetSpec
+from kafka.structs import MemberState
 
 from events.topics import Topic
 from services.runtime.errors import Fatal, Transient
@@ -97,6 +98,11 @@ def consumer(settings: Settings, principal: str | None = None) -> KafkaConsumer:
         request_timeout_ms=10_000,
         metadata_max_age_ms=10_000,
     )
+
+
+def joined(client: KafkaConsumer) -> bool:
+    """Whether the client's group has dealt out its partitions; a copy too many rightly gets none."""
+    return bool(client.group_metadata().state == MemberState.STABLE)
 
 
 def seek(client: KafkaConsumer, place: TopicPartition, offset: int, epoch: int) -> None:

@@ -65,7 +65,7 @@ class Revoked(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python 
 
 
 class Consumer:
-    """Consumes all subscriptions of one service in one thread. `run` returns when `stop` is set."""
+    """Consumes all subscriptions of one service in one thread. `run` returns when `stop` is set. `ready`: topics are assigned."""
 
     def __init__(self, settings: Settings, store: Store, subscriptions: Iterable[Subscription]) -> None:
         self.settings = settings
@@ -107,9 +107,11 @@ class Consumer:
                 for partition, messages in polled.items():
                     if partition not in before_seek:
                         self._advance(partition, messages)
-                self.ready.set()
+                if broker.joined(client):
+                    self.ready.set()
                 watchdog.look(self._cluster)
         finally:
+            self.ready.clear()
             client.close(autocommit=False, timeout_ms=2_000)
 
     def _poll(self, client: KafkaConsumer) -> Mapping[TopicPartition, Sequence[ConsumerRecord]]:

@@ -10,7 +10,7 @@ import msgspec
 import psycopg
 import pytest
 from aiokafka import AIOKafkaProducer
-from kafka import KafkaAdminClient
+from kafka import KafkaAdminClient, KafkaConsumer
 from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import KafkaError, KafkaTimeoutError
 from sqlalchemy import text
@@ -433,6 +433,23 @@ def test_a_rejoin_that_is_answered_between_two_polls_is_not_forgotten(system: Sy
     finally:
         admin.close()
         client.close(autocommit=False)
+
+
+def test_a_copy_is_ready_from_when_its_group_has_dealt_out_partitions_until_its_session_ends(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    consumer, poll, seen = Screening(system).consumer, broker.poll, set[tuple[bool, bool]]()
+
+    def impatient(client: KafkaConsumer, timeout_ms: int) -> object:
+        seen.add((bool(client.assignment()), consumer.ready.is_set()))
+        return poll(client, 1)
+
+    monkeypatch.setattr(broker, "poll", impatient)
+    with threads(consumer.run):
+        until(consumer.ready.is_set)
+    assert (False, False) in seen
+    assert (False, True) not in seen
+    assert not consumer.ready.is_set()
 
 
 def test_a_producer_ends_at_once_whatever_it_still_holds(system: System) -> None:
