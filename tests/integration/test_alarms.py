@@ -183,6 +183,16 @@ def test_received_and_not_accepted(desk: Desk) -> None:
     lives(desk, ("not_accepted", "147"), lambda: desk.execute("delivery", accepted), {"later": 120 * HOUR})
 
 
+def test_a_letter_that_was_taken_back_and_answered_is_waited_for_no_longer(desk: Desk) -> None:
+    row = {**SENT, "state": "received", "changed_at": MONDAY - 120 * HOUR}
+    desk.execute("delivery", insert(delivery_tables.tables["delivery"]).values(row))
+    assert desk.look() == {("not_accepted", "147"): "warn"}
+    ids = {"notification_id": uuid4(), "draft_id": uuid4(), "message_id": uuid4()}
+    retraction = {**SENT, **ids, "state": "acknowledged", "corrects": SENT["notification_id"]}
+    desk.execute("delivery", insert(delivery_tables.tables["delivery"]).values(retraction))
+    assert desk.look() == {}
+
+
 def test_dead_letters(desk: Desk) -> None:
     bury = "INSERT INTO dead_letter (origin, topic, reason, attempts, created_at) VALUES ('x', 't', 'Poison: x', 1, :at)"
     desk.execute("intake", bury, at=MONDAY)
