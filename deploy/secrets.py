@@ -1,8 +1,8 @@
 """All secrets of a system, made at its first start: one file each, for the owner only; `deploy.rotation` replaces them.
 
 `credentials.json` holds only digests of the bearer tokens, with who they belong to; a principal whose token is being replaced
-stands there twice. A municipality's private keys, newest first, are the simulated case system's; the newest's public half lies
-in `$STATE/keys`, where the system looks for recipients' keys.
+stands there once for each token that is still good. A municipality's private keys, newest first, are the simulated case
+system's; the newest's public half lies in `$STATE/keys`, where the system looks for recipients' keys.
 """
 
 import hashlib
@@ -101,11 +101,14 @@ class Secrets:
         private_file(self.folder / name, f"{self.read(name)}\n{secrets.token_hex(TOKEN_BYTES)}")
 
     def add_token(self, principal: str, codes: Sequence[str]) -> None:
-        """A new bearer token for a principal, beside the present one, which stays good until `drop_token`."""
+        """A new bearer token for a principal, beside those that it has, which all stay good until `drop_token`.
+
+        All of them: when an interrupted replacement is begun again, what everybody holds is not the last one but the one before.
+        """
         name = f"http-{principal}"
         self.propose(name)
         self._credentials(codes)
-        private_file(self.folder / f"{name}.old", self.read(name))
+        private_file(self.folder / f"{name}.old", "\n".join(dict.fromkeys([*self._older(name), self.read(name)])))
         self.adopt(name)
 
     def drop_token(self, principal: str, codes: Sequence[str]) -> None:
@@ -141,11 +144,16 @@ class Secrets:
             private_file(path, text)
 
     def _tokens(self, principal: str) -> list[str]:
-        """Digests of the tokens that are good: the present one, and while it is being replaced the new or the old one."""
-        present = self.ensure(f"http-{principal}")
-        others = [self.folder / f"http-{principal}{end}" for end in (".next", ".old")]
-        texts = [present, *(path.read_text(encoding="utf-8").strip() for path in others if path.exists())]
+        """Digests of the tokens that are good: the present one, and while it is being replaced the new and the older ones."""
+        name = f"http-{principal}"
+        noted = [self.read(f"{name}.next")] if (self.folder / f"{name}.next").exists() else []
+        texts = dict.fromkeys([self.ensure(name), *noted, *self._older(name)])
         return [hashlib.sha256(text.encode()).hexdigest() for text in texts]
+
+    def _older(self, name: str) -> list[str]:
+        """Tokens that were replaced and are still good, one a line, the oldest first."""
+        path = self.folder / f"{name}.old"
+        return path.read_text(encoding="utf-8").split() if path.exists() else []
 
     def add_municipal_key(self, code: str, keys: Path) -> None:
         """A new key pair for a municipality: the private half first, before the older ones; then the public half."""

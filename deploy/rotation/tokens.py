@@ -1,4 +1,4 @@
-"""Bearer tokens. Both are good until the old one is dropped: after a service's restart by itself, for people when they say so."""
+"""Bearer tokens. Old ones stay good until they are dropped: after a service's restart by itself, for people when they say so."""
 
 from collections.abc import Sequence
 
@@ -17,7 +17,7 @@ class Token:
         self.restarts: Sequence[str] = [principal] if principal in SERVICES else []
 
     def apply(self) -> None:
-        """Both digests are listed before anybody uses the new token; doors read the list anew when it has changed."""
+        """The new digest is listed before anybody uses the new token; doors read the list anew when it has changed."""
         self.system.secrets.add_token(self.principal, self.system.municipalities)
 
     def finish(self) -> None:
@@ -26,5 +26,5 @@ class Token:
             self.drop_old()
 
     def drop_old(self) -> None:
-        """The old one opens nothing any more."""
+        """The old ones open nothing any more."""
         self.system.secrets.drop_token(self.principal, self.system.municipalities)

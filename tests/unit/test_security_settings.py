@@ -68,6 +68,20 @@ def test_while_a_token_is_replaced_both_are_good(tmp_path: Path) -> None:
     assert (known(old), known(new)) == (False, True)
 
 
+def test_a_replacement_that_is_begun_again_leaves_the_token_good_that_everybody_holds(tmp_path: Path) -> None:
+    secrets = Secrets(tmp_path / "secrets")
+    secrets.make_all(CODES, tmp_path / "keys")
+    credentials = Credentials(secrets.folder / "credentials.json")
+    tokens = [secrets.read("http-operator")]
+    for _ in range(2):
+        secrets.add_token("operator", CODES)
+        secrets.make_all(CODES, tmp_path / "keys")  # as every rotation does before anything restarts
+        tokens.append(secrets.read("http-operator"))
+    assert [credentials.of(f"Bearer {token}") is not None for token in tokens] == [True, True, True]
+    secrets.drop_token("operator", CODES)
+    assert [credentials.of(f"Bearer {token}") is not None for token in tokens] == [False, False, True]
+
+
 def test_a_new_municipal_key_stands_before_the_older_ones_and_is_the_public_one(tmp_path: Path) -> None:
     secrets = Secrets(tmp_path / "secrets")
     secrets.make_all(CODES, tmp_path / "keys")
