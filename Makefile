@@ -54,7 +54,7 @@ chaos: $(STAMP)  ## Run weeks while everything is struck at random, and prove th
 migrate: $(STAMP)  ## Bring tables, topics and rights to this version, while the version before may still serve
 	@$(BIN)/python -m deploy migrate
 
-backup: $(STAMP)  ## Write the whole database at this moment to FILE=…
+backup: $(STAMP)  ## Write the whole database of the embedded form at this moment to FILE=…
 	@$(BIN)/python -m deploy backup "$(FILE)"
 
 restore: $(STAMP)  ## Put the database back to the moment of FILE=…, beside an empty Kafka
@@ -101,7 +101,7 @@ up: $(STAMP)  ## Start everything as containers (Docker with compose) and print 
 down: $(STAMP)  ## Stop the containers; the data stay
 	@$(BIN)/python -m deploy.compose down
 
-down-forget: $(STAMP)  ## Stop the containers and remove what Kafka and PostgreSQL stored
+down-forget: $(STAMP)  ## Stop the containers and remove what Kafka and PostgreSQL stored; the dispatch journal stays
 	@$(BIN)/python -m deploy.compose forget
 
 image: $(STAMP)  ## Build the one image of all services

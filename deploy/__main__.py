@@ -17,6 +17,7 @@ import msgspec
 from deploy import backup as backups
 from deploy import rotation
 from deploy.addresses import AnotherSize
+from deploy.compose.folder import ENV as COMPOSE_ENV
 from deploy.console import Steps
 from deploy.doctor import look
 from deploy.embedded.cluster import SIZES
@@ -46,8 +47,11 @@ FAILURES = (
 
 
 def state_folder() -> Path:
-    """`SOCIALSOG_STATE`, else `.state` in the checkout."""
-    return Path(os.environ.get("SOCIALSOG_STATE", CHECKOUT / ".state")).resolve()
+    """`SOCIALSOG_STATE`, else `.state` in the checkout; never a folder of containers, which these commands would mistake."""
+    state = Path(os.environ.get("SOCIALSOG_STATE", CHECKOUT / ".state")).resolve()
+    if (state / COMPOSE_ENV).exists():
+        raise click.ClickException(f"{state} belongs to containers (`make up`), and this command is for the embedded form")
+    return state
 
 
 def system() -> System:

@@ -96,7 +96,7 @@ def _compose(choice: Choice) -> Running:
 
     def stop() -> None:
         if project.folder.env.exists():
-            project.down(data=True)
+            project.remove()
         shutil.rmtree(folder, ignore_errors=True)
 
     def logs() -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -113,23 +113,25 @@ def remember(found: Project) -> None:
 @main.command()
 def down() -> None:
     """Stop everything; the data stay."""
-    remove(data=False)
+    stop(Project.down)
 
 
 @main.command()
 def forget() -> None:
-    """Stop everything and remove the data of Kafka and PostgreSQL; the folder with the secrets and the inbox stays."""
-    remove(data=True)
+    """Stop everything and remove the data of Kafka and PostgreSQL. What stays: the folder with the secrets and the inbox, and the
+    dispatch journal, the only record of what has left.
+    """
+    stop(Project.forget)
 
 
-def remove(data: bool) -> None:
+def stop(how: Callable[[Project, bool], None]) -> None:
     """Remove the containers, if there can be any."""
     found = project()
     if not found.folder.env.exists():
         click.echo(f"nothing was ever started from {found.folder.path}")
         return
     with explained():
-        found.down(data=data, show=True)
+        how(found, True)
 
 
 @main.command("public-images")

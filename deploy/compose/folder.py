@@ -43,6 +43,10 @@ class Place:
         return {variable: str(getattr(self, name)) for name, variable in VARIABLES.items()}
 
 
+ENV = "compose.env"
+"""What `docker compose` is told; where it lies a folder belongs to containers."""
+
+
 class Folder:
     """One folder, made and refreshed by `prepare`."""
 
@@ -52,7 +56,7 @@ class Folder:
         self.secrets = Secrets(self.path / "secrets")
         self.inbox = self.path / "inbox"
         self.clock = FileClock(self.path / "clock" / "clock")
-        self.env = self.path / "compose.env"
+        self.env = self.path / ENV
 
     def prepare(self, codes: Sequence[str], variables: Mapping[str, str], own_keys: bool = False) -> None:
         """Make what is missing and write the settings anew. `own_keys`: the municipalities are simulated, make their keys too."""
@@ -67,7 +71,7 @@ class Folder:
         )
         own = {"SOCIALSOG_CONTAINERS": str(self.path), "SOCIALSOG_GROUP": str(self.group)}
         values = {**own, **self.place.variables(), **variables}
-        self._write("compose.env", {name: f"'{value}'" for name, value in values.items()})
+        self._write(ENV, {name: f"'{value}'" for name, value in values.items()})
         self._let_the_group_read()
 
     @property

@@ -15,6 +15,9 @@ from deploy.embedded.jars import CHECKOUT
 from services.runtime.settings import SERVICES
 
 COMPOSE, TEST_OVERLAY = CHECKOUT / "docker-compose.yml", CHECKOUT / "deploy" / "images" / "compose.test.yml"
+DATA = ("kafka", "postgres", "provision")
+"""The volumes of what can be made again: what the engines stored, and what provisioning remembers of Kafka's users. The fourth one
+is not among them: delivery's dispatch journal is the only record of what has left, and must survive the database."""
 UP_SECONDS = 600
 """A minute on two idle cores, after the images are there; pulling them takes what the line gives."""
 FIRST_DOOR = 8700
@@ -67,9 +70,21 @@ class Project:
         # `--wait` counts a one-shot that has ended as failed, unless it is named by nobody but its dependents.
         self.run("up", "--detach", "--wait", "--no-build", *copies, *(names or SERVICES), show=show)
 
-    def down(self, data: bool = False, show: bool = False) -> None:
-        """Stop and remove the containers; `data` removes what they stored too."""
-        self.run("down", "--remove-orphans", *(["--volumes"] if data else []), show=show)
+    def down(self, show: bool = False) -> None:
+        """Stop and remove the containers; the data stay."""
+        self.run("down", "--remove-orphans", show=show)
+
+    def forget(self, show: bool = False) -> None:
+        """The same, and remove what Kafka and PostgreSQL stored. The dispatch journal stays. Raises ComposeFailed."""
+        self.down(show)
+        volumes = [f"{self.name}_{name}" for name in DATA]
+        done = subprocess.run(["docker", "volume", "rm", "--force", *volumes], capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise ComposeFailed(done.stderr.strip())
+
+    def remove(self) -> None:
+        """Stop and remove everything that was ever stored, the dispatch journal too (tests)."""
+        self.run("down", "--remove-orphans", "--volumes")
 
     def address(self, name: str, port: int, copy: int = 1) -> str:
         """Where a published port is on this machine. Raises ComposeFailed when it does not run."""

@@ -42,7 +42,7 @@ class ComposeSystem(System):
             "SOCIALSOG_FIRST_WEEK": self.first_week,
         }
         self.project.folder.prepare(self.municipalities, variables, own_keys=True)
-        self.project.down(data=True)
+        self.project.remove()
         private_folder(self.state / "logs")
         self.clock.move(weeks.start(self.first_week))
         return {}
@@ -67,7 +67,7 @@ class ComposeSystem(System):
         """Remove everything; what the containers wrote is kept in `logs`."""
         for name in ("kafka", "postgres", "provision", *SERVICES):
             (self.state / "logs" / f"{name}.log").write_text(self.project.logs(name), encoding="utf-8")
-        self.project.down(data=True)
+        self.project.remove()
         return []
 
     def kill(self, name: str) -> None:

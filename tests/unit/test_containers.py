@@ -1,13 +1,17 @@
 """The files about containers agree with what they are made of, without Docker: the lock, the images' names, the services."""
 
+import os
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from click.testing import CliRunner
 
-from deploy.compose.folder import Folder, Place
+from deploy.__main__ import main
+from deploy.compose.folder import ENV, Folder, Place
+from deploy.compose.project import DATA, Project
 from deploy.containers import KAFKA_IMAGE, POSTGRES_IMAGE, compose_kafka_environment
 from services.runtime.settings import SERVICES
 
@@ -74,3 +78,32 @@ def test_the_folder_is_closed_to_others_and_stays_the_same(tmp_path: Path) -> No
         assert path.stat().st_gid == folder.group
     assert folder.group > 0, "no container gets the group of root"
     assert not list((folder.path / "keys").iterdir()), "recipients' keys come from the recipients"
+
+
+def test_forgetting_the_data_leaves_the_only_record_of_what_has_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said, docker = tmp_path / "said", tmp_path / "docker"
+    docker.write_text(f'#!/bin/sh\necho "$@" >> {said}\n')
+    docker.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.defpath}")
+    Project(Folder(tmp_path / "containers")).forget()
+    down, volumes = said.read_text().splitlines()
+    assert down.endswith("down --remove-orphans")
+    assert volumes == "volume rm --force socialsog_kafka socialsog_postgres socialsog_provision"
+    named = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["volumes"]
+    assert set(named) - set(DATA) == {"dispatch"}
+
+
+@pytest.mark.parametrize("command", [name for name in main.commands if name != "restore"])
+def test_commands_of_the_embedded_form_leave_a_folder_of_containers_alone(tmp_path: Path, command: str) -> None:
+    (tmp_path / ENV).touch()
+    arguments = {"backup": [str(tmp_path / "file")], "rotate": ["all"]}.get(command, [])
+    refused = CliRunner(env={"SOCIALSOG_STATE": str(tmp_path)}).invoke(main, [command, *arguments])
+    assert refused.exit_code == 1
+    assert "belongs to containers" in refused.output
+    assert os.listdir(tmp_path) == [ENV]
+
+
+def test_restore_leaves_a_folder_of_containers_alone(tmp_path: Path) -> None:
+    (tmp_path / ENV).touch()
+    refused = CliRunner(env={"SOCIALSOG_STATE": str(tmp_path)}).invoke(main, ["restore", "--yes", str(tmp_path / ENV)])
+    assert "belongs to containers" in refused.output
