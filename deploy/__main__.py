@@ -29,7 +29,7 @@ from deploy.engines import given
 from deploy.processes import ServiceFailed
 from deploy.provision.kafka import ProvisioningFailed
 from deploy.rights import held_in_postgres, held_on_kafka, lines
-from deploy.system import MARK, System
+from deploy.system import MARK, System, claim
 from services.commands.common import as_json
 from services.commands.doctor import show
 from services.runtime.settings import SERVICES
@@ -78,8 +78,8 @@ def encrypted() -> bool:
 def alone() -> Iterator[System]:
     """The system, with nobody else starting or stopping it meanwhile. Known failures end the command in one line."""
     state = state_folder()
-    state.mkdir(mode=0o711, parents=True, exist_ok=True)
-    (state / MARK).touch()
+    if not claim(state):
+        raise click.ClickException(f"{state} holds what is not ours: let SOCIALSOG_STATE name a folder that is new or empty")
     with (state / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -29,6 +29,15 @@ MARK = ".socialsog-state"
 FOLDERS = ("logs", "pids", "inbox", "inbox/police", "inbox/register", "keys")
 
 
+def claim(state: Path) -> bool:
+    """Make a state folder, and mark it where nothing lies in it yet. Whether it is ours: whether it is marked."""
+    # Others may pass through: PostgreSQL runs as another user where we are root. All that lies in it is closed.
+    state.mkdir(mode=0o711, parents=True, exist_ok=True)
+    if not any(state.iterdir()):
+        (state / MARK).touch()
+    return (state / MARK).exists()
+
+
 def silent(what: str, done: int, total: int) -> None:
     """Progress for nobody."""
 
@@ -83,9 +92,7 @@ class System:
             self.embedded.start(progress)
 
     def _make_folders(self) -> None:
-        # Others may pass through: PostgreSQL runs as another user where we are root. All that lies in it is closed.
-        self.state.mkdir(mode=0o711, parents=True, exist_ok=True)
-        (self.state / MARK).touch()
+        claim(self.state)
         for name in FOLDERS:
             private_folder(self.state / name)
 

@@ -10,15 +10,18 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from click.testing import CliRunner, Result
 from kafka.admin import ACLOperation, ResourceType
 
 from deploy import addresses
+from deploy.__main__ import main
 from deploy.containers import environment_name
 from deploy.embedded import cluster, jars, java
 from deploy.embedded.kafka_settings import Node, server_properties
 from deploy.pids import Command, Process
 from deploy.provision.kafka import rights
 from deploy.secrets import Secrets, kafka_principals
+from deploy.system import MARK
 from deploy.waiting import wait_until
 from events.topics import declared
 from events.weeks import start
@@ -59,6 +62,27 @@ def test_only_the_public_half_of_a_municipality_key_leaves_the_secrets(tmp_path:
     public = msgspec.json.decode((tmp_path / "keys" / "101.json").read_bytes())
     assert "d" in private
     assert public == {name: value for name, value in private.items() if name != "d"}
+
+
+def command(state: Path, name: str) -> Result:
+    return CliRunner(env={"SOCIALSOG_STATE": str(state)}).invoke(main, [name])
+
+
+def test_only_what_we_made_is_ours_to_remove(tmp_path: Path) -> None:
+    for state in (tmp_path / "new", tmp_path):
+        assert command(state, "stop").output == "nothing was running\n"
+        assert (state / MARK).exists()
+        assert command(state, "clean").output == f"removed {state}\n"
+        assert not state.exists()
+
+
+@pytest.mark.parametrize("name", ["start", "stop", "migrate", "demo", "clean"])
+def test_a_folder_of_somebody_else_is_neither_used_nor_removed(tmp_path: Path, name: str) -> None:
+    (tmp_path / "thesis").touch()
+    refused = command(tmp_path, name)
+    assert refused.exit_code == 1
+    assert str(tmp_path) in refused.output
+    assert os.listdir(tmp_path) == ["thesis"]
 
 
 def test_a_block_of_ports_avoids_what_is_taken() -> None:
