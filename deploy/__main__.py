@@ -155,6 +155,8 @@ def rotate(names: tuple[str, ...], drop_old: bool) -> None:
     the new ones until `--drop-old`.
     """
     with alone() as found:
+        if not drop_old:
+            found.start_engines()
         try:
             if rest := [name for name in names if name != "tls"]:
                 rotation.rotate(found, rotation.changes(found) if rest == ["all"] else rest, drop_old)
@@ -162,7 +164,9 @@ def rotate(names: tuple[str, ...], drop_old: bool) -> None:
                 rotation.rotate_certificates(found)
         except rotation.CannotRotate as error:
             raise click.ClickException(str(error)) from None
-    click.echo("done")
+        # One that was interrupted may have stopped services that it did not start again.
+        missing = [name for name in SERVICES if not found.running(name)]
+    click.echo(f"done; not running: {', '.join(missing)} (`make start`)" if missing else "done")
 
 
 @main.command()

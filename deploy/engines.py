@@ -16,6 +16,7 @@ from deploy.embedded.jars import Progress
 from deploy.embedded.postgres import PostgresServer
 from deploy.pids import Process
 from deploy.secrets import Secrets
+from deploy.unsettled import start_kafka, start_postgres
 from services.runtime import tls
 from services.runtime.tls import Tls, database_options
 
@@ -133,6 +134,7 @@ class EmbeddedEngines:
     def start(self, progress: Progress = lambda what, done, total: None, first: Addresses | None = None) -> Engines:
         """Start what does not run yet and wait until all serve. `first`: where to look for ports the first time.
 
+        After an interrupted rotation of an administrator's password the one that is good is found and kept.
         Raises AnotherSize where the folder remembers another number of brokers.
         """
         self.state.mkdir(mode=0o711, parents=True, exist_ok=True)
@@ -141,7 +143,8 @@ class EmbeddedEngines:
             self.certificates.make()
         addresses.choose(self.state, self.running, first, self.brokers)
         with ThreadPoolExecutor(2) as pool:
-            for server in [pool.submit(self.postgres.start), pool.submit(self.kafka.start, progress)]:
+            database = pool.submit(start_postgres, self.postgres, self.secrets)
+            for server in [database, pool.submit(start_kafka, self.kafka, self.secrets, progress)]:
                 server.result()
         return self.engines
 

@@ -53,12 +53,23 @@ def people(codes: Iterable[str]) -> list[Principal]:
 
 
 def private_file(path: Path, text: str) -> None:
-    """Write a file that only the owner can read, whole or not at all."""
+    """Write a file that only the owner can read, whole or not at all, and through to the disk; its name by `durable`."""
     spare = path.with_name(f".{path.name}.new")
     spare.unlink(missing_ok=True)
     with os.fdopen(os.open(spare, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
         file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
     os.replace(spare, path)
+
+
+def durable(folder: Path) -> None:
+    """Bring the names in a folder through to the disk: an engine remembers a password for good, so the folder must too."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def private_folder(path: Path) -> Path:
@@ -86,19 +97,30 @@ class Secrets:
 
     def renew(self, name: str) -> None:
         """Another value in the place of the present one."""
-        private_file(self.folder / name, secrets.token_hex(TOKEN_BYTES))
+        self._write(name, secrets.token_hex(TOKEN_BYTES))
 
     def propose(self, name: str) -> str:
         """A new value, noted beside the present one; the one that is noted already, after an interruption."""
-        return self.ensure(f"{name}.next")
+        noted = self.ensure(f"{name}.next")
+        durable(self.folder)
+        return noted
+
+    def noted(self, name: str) -> str | None:
+        """The value that is noted beside the present one, while it is being replaced."""
+        return self.read(f"{name}.next") if (self.folder / f"{name}.next").exists() else None
 
     def adopt(self, name: str) -> None:
         """The noted value takes the place of the present one."""
         os.replace(self.folder / f"{name}.next", self.folder / name)
+        durable(self.folder)
 
     def extend(self, name: str) -> None:
         """One more line: a key ring's newest key is its last."""
-        private_file(self.folder / name, f"{self.read(name)}\n{secrets.token_hex(TOKEN_BYTES)}")
+        self._write(name, f"{self.read(name)}\n{secrets.token_hex(TOKEN_BYTES)}")
+
+    def _write(self, name: str, text: str) -> None:
+        private_file(self.folder / name, text)
+        durable(self.folder)
 
     def add_token(self, principal: str, codes: Sequence[str]) -> None:
         """A new bearer token for a principal, beside those that it has, which all stay good until `drop_token`.
@@ -121,6 +143,7 @@ class Secrets:
         private_folder(self.folder)
         for name in ("kafka-admin", "kafka-controller", "postgres-admin"):
             self.ensure(name)
+        durable(self.folder)
 
     def make_all(self, codes: Sequence[str], keys: Path | None) -> None:
         """Everything else: log-ins to Kafka and PostgreSQL, tokens, keys of hashes, municipal keys into `keys` (None: none)."""
@@ -135,6 +158,7 @@ class Secrets:
         if keys is not None:
             for code in codes:
                 self._municipal_key(code, private_folder(keys))
+        durable(self.folder)
 
     def _credentials(self, codes: Sequence[str]) -> None:
         known = [msgspec.structs.replace(one, sha256=digest) for one in people(codes) for digest in self._tokens(one.principal)]
@@ -146,9 +170,8 @@ class Secrets:
     def _tokens(self, principal: str) -> list[str]:
         """Digests of the tokens that are good: the present one, and while it is being replaced the new and the older ones."""
         name = f"http-{principal}"
-        noted = [self.read(f"{name}.next")] if (self.folder / f"{name}.next").exists() else []
-        texts = dict.fromkeys([self.ensure(name), *noted, *self._older(name)])
-        return [hashlib.sha256(text.encode()).hexdigest() for text in texts]
+        texts = dict.fromkeys([self.ensure(name), self.noted(name), *self._older(name)])
+        return [hashlib.sha256(text.encode()).hexdigest() for text in texts if text]
 
     def _older(self, name: str) -> list[str]:
         """Tokens that were replaced and are still good, one a line, the oldest first."""

@@ -6,10 +6,14 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from click.testing import CliRunner
 from kafka.admin import ConfigResource, ConfigResourceType
 
+from deploy.__main__ import main
+from deploy.embedded.postgres import answers
 from deploy.engines import EmbeddedEngines
 from deploy.provision.kafka import admin_client
+from deploy.rotation.logins import KafkaAdmin, PostgresAdmin
 from deploy.system import System
 from deploy.testing import Running
 from events import topics
@@ -121,3 +125,30 @@ def test_both_servers_keep_their_data_over_kill_9(servers: EmbeddedEngines) -> N
     assert asking.end_offsets([place]) == {place: 1}
     asking.close()
     assert set(system.prepare().values()) == {0}
+
+
+@pytest.mark.parametrize("was_set", [True, False])
+def test_the_start_after_an_interrupted_rotation_finds_the_password_that_is_good(servers: EmbeddedEngines, was_set: bool) -> None:
+    system = System(servers.state, municipalities=CODES)
+    system.start_engines()
+    changes = (PostgresAdmin(system), KafkaAdmin(system))
+    before = {change.name: system.secrets.read(change.name) for change in changes}
+    noted = {change.name: system.secrets.propose(change.name) for change in changes}
+    for change in changes if was_set else ():
+        change.set(noted[change.name])
+    servers.stop()
+    system.start_engines()
+    assert {name: system.secrets.read(name) for name in before} == (noted if was_set else before)
+    assert {name: system.secrets.noted(name) for name in before} == (dict.fromkeys(before) if was_set else noted)
+    assert answers(system.engines.admin_url)
+    assert servers.kafka.nodes[0].serves()
+
+
+def test_a_rotation_starts_the_engines_and_says_what_does_not_run(servers: EmbeddedEngines, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("KAFKA_BOOTSTRAP_SERVERS", "DATABASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    place = {"SOCIALSOG_STATE": str(servers.state), "SOCIALSOG_MUNICIPALITIES": ",".join(CODES)}
+    rotated = CliRunner(env=place).invoke(main, ["rotate", "kafka-intake"])
+    assert rotated.exit_code == 0, rotated.output
+    assert rotated.output.startswith("done; not running: intake, identity, ")
+    assert rotated.output.endswith("(`make start`)\n")

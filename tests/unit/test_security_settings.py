@@ -1,5 +1,7 @@
 """Encryption by configuration, and credentials that are replaced: what settings and files mean, before anything is started."""
 
+import os
+import stat
 from pathlib import Path
 
 import msgspec
@@ -80,6 +82,21 @@ def test_a_replacement_that_is_begun_again_leaves_the_token_good_that_everybody_
     assert [credentials.of(f"Bearer {token}") is not None for token in tokens] == [True, True, True]
     secrets.drop_token("operator", CODES)
     assert [credentials.of(f"Bearer {token}") is not None for token in tokens] == [False, False, True]
+
+
+def test_what_an_engine_will_remember_is_on_the_disk_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    secrets = Secrets(tmp_path / "secrets")
+    secrets.make_all(CODES, tmp_path / "keys")
+    synced: list[str] = []
+
+    def sync(descriptor: int) -> None:
+        synced.append("folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file")
+
+    monkeypatch.setattr(os, "fsync", sync)
+    for act in (secrets.renew, secrets.propose, secrets.adopt, secrets.extend):
+        synced.clear()
+        act("kafka-intake")
+        assert synced == (["folder"] if act == secrets.adopt else ["file", "folder"])
 
 
 def test_a_new_municipal_key_stands_before_the_older_ones_and_is_the_public_one(tmp_path: Path) -> None:
