@@ -14,7 +14,7 @@ from deploy.provision.kafka import KafkaProvisioning, admin_client, existing_rig
 from deploy.system import System
 from services.commands.doctor import Line, examine
 from services.runtime.checks.finding import Finding, bad, ok, warn
-from services.runtime.checks.kafka import PROVISION, some, unreachable
+from services.runtime.checks.kafka import provision, some, unreachable
 
 DEFAULTS = {"cleanup.policy": "delete", "retention.ms": "604800000"}
 """Kafka's own, which it does not repeat for a topic."""
@@ -64,7 +64,7 @@ def _rights(provisioning: KafkaProvisioning, client: KafkaAdminClient) -> Findin
     missing = sorted(map(_words, wanted - found))
     surplus = sorted(_words(acl) for acl in found - wanted if acl.principal in ours)
     if missing:
-        return bad("rights", f"missing: {some(missing)}", PROVISION)
+        return bad("rights", f"missing: {some(missing)}", provision())
     if surplus:
         return warn("rights", f"more than declared: {some(surplus)}", "make start  # takes away what is not declared")
     return ok("rights", f"{len(wanted)} access list entries as declared")

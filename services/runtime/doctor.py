@@ -67,8 +67,7 @@ class Doctor:
             return kafka.unreachable(self.settings.kafka)
 
     def _files(self) -> list[Finding]:
-        service = self.settings.service
-        names = [f"kafka-{service}", f"http-{service}", "credentials.json", *([f"postgres-{service}"] if self.store else [])]
+        names = files.held_by(self.settings.service, stores=self.store is not None)
         return [files.secrets(self.settings.secrets, names), files.disk("state", self.settings.state)]
 
     def doors(self) -> list[ControllerRouterHandler]:

@@ -17,6 +17,9 @@ from services.runtime.errors import Fatal
 SERVICES = ("intake", "identity", "screening", "deduplication", "notification", "delivery", "audit", "monitoring")
 """Every process, in the order of the way of the data; the place gives each its port in the embedded form."""
 
+CALLERS = ("intake", "screening", "notification", "delivery")
+"""Those that ask another service, and so hold a token of their own."""
+
 
 @dataclass(frozen=True)
 class Database:

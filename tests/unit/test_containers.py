@@ -13,6 +13,7 @@ from deploy.__main__ import main
 from deploy.compose.folder import ENV, Folder, Place
 from deploy.compose.project import DATA, Project
 from deploy.containers import KAFKA_IMAGE, POSTGRES_IMAGE, compose_kafka_environment
+from services.runtime.checks import files
 from services.runtime.settings import SERVICES
 
 ROOT = Path(__file__).parents[2]
@@ -49,6 +50,13 @@ def test_each_service_runs_hardened_and_says_when_it_is_ready(services: dict[str
         assert services[name]["command"] == ["python", "-m", f"services.{name}"]
         assert services[name]["healthcheck"]["test"][-1] == str(8700 + number)
         assert services[name]["depends_on"]["provision"] == {"condition": "service_completed_successfully"}
+
+
+def test_each_service_is_given_what_its_doctor_looks_for(services: dict[str, Any]) -> None:
+    more = {"intake": {"pseudonym-key"}, "delivery": {"dispatch-key"}, "screening": {"postgres-ledger_reader"}}
+    for name in SERVICES:
+        looked_for = files.held_by(name, stores=name != "monitoring")
+        assert set(services[name]["secrets"]) == {*looked_for, *more.get(name, ())}, name
 
 
 def test_plain_compose_is_production_on_loopback_with_the_public_images(services: dict[str, Any]) -> None:

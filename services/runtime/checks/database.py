@@ -3,6 +3,7 @@
 import time
 
 from services.runtime import versions
+from services.runtime.checks import mends
 from services.runtime.checks.finding import Finding, bad, ok, warn
 from services.runtime.transaction import Transaction
 
@@ -20,14 +21,14 @@ def check(transaction: Transaction) -> list[Finding]:
 
 def unreachable() -> Finding:
     """The database does not answer, or not to us."""
-    return bad("database", "does not answer", "make start  # or set DATABASE_URL")
+    return bad("database", "does not answer", mends.start("or set DATABASE_URL"))
 
 
 def _schema(transaction: Transaction) -> Finding:
     """Whether the schema has reached what this code expects."""
     present = transaction.execute("SELECT version_num FROM alembic_version ORDER BY 1").scalars().all()
     if missing := versions.behind(transaction.service, present):
-        return bad("schema", f"older than this version: lacks {', '.join(missing)}", "make migrate")
+        return bad("schema", f"older than this version: lacks {', '.join(missing)}", mends.migrate())
     return ok("schema", ", ".join(present))
 
 

@@ -5,11 +5,16 @@ from typing import Any
 
 from events.topics import Topic, declared
 from services.runtime.broker import Broker, allowed
+from services.runtime.checks import mends
 from services.runtime.checks.finding import Finding, bad, ok, warn
 
-PROVISION = "make start  # provisions what is missing"
 SHOWN = 3
 """Names in one line; the rest is a number."""
+
+
+def provision() -> str:
+    """What mends topics and rights that are missing."""
+    return mends.start("provisions what is missing")
 
 
 def check(cluster: Broker, reads: Sequence[Topic], writes: Sequence[Topic]) -> list[Finding]:
@@ -24,20 +29,20 @@ def check(cluster: Broker, reads: Sequence[Topic], writes: Sequence[Topic]) -> l
 
 def unreachable(address: str) -> Finding:
     """No broker answers."""
-    return bad("kafka", f"no broker answers at {address}", "make start  # or set KAFKA_BOOTSTRAP_SERVERS")
+    return bad("kafka", f"no broker answers at {address}", mends.start("or set KAFKA_BOOTSTRAP_SERVERS"))
 
 
 def _brokers(cluster: Broker) -> Finding:
     known, found = len(cluster.settings.kafka.split(",")), cluster.brokers()
     if found < known:
-        return warn("kafka", f"{found} of {known} brokers answer", "make start  # starts the missing broker")
+        return warn("kafka", f"{found} of {known} brokers answer", mends.start("starts the missing broker"))
     return ok("kafka", f"{found} of {known} brokers")
 
 
 def _topics(topics: Mapping[str, Topic], described: Mapping[str, Any]) -> Finding:
     missing = [name for name in topics if name not in described]
     if missing:
-        return bad("topics", f"missing or not visible: {some(missing)}", PROVISION)
+        return bad("topics", f"missing or not visible: {some(missing)}", provision())
     wrong = [name for name, topic in topics.items() if len(described[name]["partitions"]) != topic.partitions]
     if wrong:
         return bad("topics", f"not as many partitions as declared: {some(wrong)}", "declare a new version of the topic")
@@ -49,9 +54,9 @@ def _copies(described: Mapping[str, Any]) -> Finding:
     headless = sorted({name for name, each in partitions if each["leader_id"] < 0})
     behind = sorted({name for name, each in partitions if len(each["isr_nodes"]) < len(each["replica_nodes"])})
     if headless:
-        return bad("copies", f"no broker leads {some(headless)}", "make start  # starts the missing broker")
+        return bad("copies", f"no broker leads {some(headless)}", mends.start("starts the missing broker"))
     if behind:
-        return warn("copies", f"under-replicated: {some(behind)}", "make start  # starts the missing broker, then wait")
+        return warn("copies", f"under-replicated: {some(behind)}", mends.start("starts the missing broker, then wait"))
     return ok("copies", f"{len(partitions)} partitions, every copy in step")
 
 
@@ -62,9 +67,9 @@ def _rights(reads: Iterable[Topic], writes: Iterable[Topic], held: Mapping[str, 
         f"{right} {name}" for name, rights in held.items() for right in rights & {"READ", "WRITE"} if (name, right) not in needs
     ]
     if missing:
-        return bad("rights", f"may not {some(missing)}", PROVISION)
+        return bad("rights", f"may not {some(missing)}", provision())
     if surplus:
-        return bad("rights", f"may more than declared: {some(surplus)}", "make start  # takes away what is not declared")
+        return bad("rights", f"may more than declared: {some(surplus)}", mends.start("takes away what is not declared"))
     return ok("rights", f"{len(needs)} rights as declared")
 
 

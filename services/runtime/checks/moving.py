@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from events.topics import Topic
 from services.runtime.broker import Broker
+from services.runtime.checks import mends
 from services.runtime.checks.finding import Finding, bad, ok, warn
 from services.runtime.checks.kafka import some
 from services.runtime.database import Store
@@ -90,4 +91,4 @@ def _why(reason: str) -> str:
 
 def restart(service: str) -> str:
     """The command that begins a service anew: harmless at any time."""
-    return f"make stop start  # begins {service} anew; its log says why"
+    return mends.restart(service)
