@@ -28,6 +28,13 @@ from services.runtime.tables import GRANTS as RUNTIME_GRANTS
 
 USUAL = "SELECT, INSERT, UPDATE"
 """What a role may do with a table of its own whose store says nothing else."""
+_OF_PUBLIC = """
+    SELECT DISTINCT 'DATABASE ' || quote_ident(datname) FROM pg_database, aclexplode(coalesce(datacl, acldefault('d', datdba)))
+        WHERE datname = current_database() AND grantee = 0
+    UNION ALL SELECT DISTINCT 'SCHEMA public' FROM pg_namespace, aclexplode(coalesce(nspacl, acldefault('n', nspowner)))
+        WHERE nspname = 'public' AND grantee = 0
+"""
+"""Of the database and its schema `public` those with which everybody may do something; a new database gives some."""
 FORMAT = "3"
 """Raise when this module gives other rights for the same declaration: systems made before then get them too."""
 
@@ -105,14 +112,15 @@ class PostgresProvisioning:
         return self.engines.admin_of(self.engines.database).replace("postgresql://", "postgresql+psycopg://", 1)
 
     def _database(self) -> int:
+        """The database, with nothing for PUBLIC: also one that somebody else has made, or has given away meanwhile."""
         with psycopg.connect(self.engines.admin_url, autocommit=True) as connection:
-            if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [self.engines.database]).fetchone():
-                return 0
-            connection.execute(f"CREATE DATABASE {quoted(self.engines.database)}".encode())
+            if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [self.engines.database]).fetchone():
+                connection.execute(f"CREATE DATABASE {quoted(self.engines.database)}".encode())
         with psycopg.connect(self.engines.admin_of(self.engines.database)) as connection:
-            connection.execute(f"REVOKE ALL ON DATABASE {quoted(self.engines.database)} FROM PUBLIC".encode())
-            connection.execute("REVOKE ALL ON SCHEMA public FROM PUBLIC")
-        return 1
+            given = [str(what) for (what,) in connection.execute(_OF_PUBLIC)]
+            for what in given:
+                connection.execute(f"REVOKE ALL ON {what} FROM PUBLIC".encode())
+        return 1 if given else 0
 
     def _role(self, connection: Connection, service: str) -> int:
         """A role that can log in with the password of the secrets folder; the log-in itself is the test."""

@@ -49,6 +49,18 @@ def test_a_topic_that_is_compressed_otherwise_is_altered(system: System) -> None
     assert set(system.prepare().values()) == {0}
 
 
+def test_what_everybody_was_given_since_is_taken_away_again(system: System) -> None:
+    name = system.engines.database
+    with psycopg.connect(system.engines.admin_of(name)) as connection:
+        connection.execute(f"GRANT CONNECT, TEMPORARY ON DATABASE {name} TO PUBLIC".encode())
+        connection.execute("GRANT CREATE ON SCHEMA public TO PUBLIC")
+    assert system.prepare()["databases"] == 1
+    with psycopg.connect(system.engines.admin_of(name)) as connection:
+        held = "SELECT has_database_privilege('public', %s, 'CONNECT'), has_schema_privilege('public', 'public', 'CREATE')"
+        assert connection.execute(held, [name]).fetchone() == (False, False)
+    assert set(system.prepare().values()) == {0}
+
+
 @pytest.mark.parametrize(
     "statement",
     [
@@ -144,7 +156,9 @@ def test_the_start_after_an_interrupted_rotation_finds_the_password_that_is_good
     assert servers.kafka.nodes[0].serves()
 
 
-def test_a_rotation_starts_the_engines_and_says_what_does_not_run(servers: EmbeddedEngines, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_rotation_starts_the_engines_and_says_what_does_not_run(
+    servers: EmbeddedEngines, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in ("KAFKA_BOOTSTRAP_SERVERS", "DATABASE_URL"):
         monkeypatch.delenv(name, raising=False)
     place = {"SOCIALSOG_STATE": str(servers.state), "SOCIALSOG_MUNICIPALITIES": ",".join(CODES)}

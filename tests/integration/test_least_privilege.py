@@ -5,12 +5,16 @@ are asked, which is what `make rights` prints.
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 
 import psycopg
 import pytest
+from kafka.admin import ACL, ACLOperation, ACLPermissionType, ACLResourcePatternType, ResourcePattern, ResourceType
 from psycopg.sql import Identifier
 
 from deploy.engines import Engines
+from deploy.provision.kafka import _exactly as exactly
+from deploy.provision.kafka import admin_client, existing_rights
 from deploy.rights import (
     Held,
     declared_in_postgres,
@@ -69,6 +73,45 @@ def test_kafka_says_the_same_of_everybody(system: System) -> None:
     assert held_on_kafka(system.engines, NAMESPACE, CODES) == declared_on_kafka(CODES)
 
 
+STRANGERS = {
+    Held("stranger", "topic", "screening.candidate.v1", "READ"),
+    Held("stranger", "topic", "intake.*", "WRITE"),
+    Held("stranger", "topic", "*", "DESCRIBE"),
+    Held("*", "group", "delivery", "READ"),
+    Held("audit", "topic", "intake.*", "no READ"),
+}
+
+
+def strangers_acls() -> list[ACL]:
+    """What gives these rights, and some that have nothing to do with us."""
+
+    def acl(who: str, operation: str, kind: str, name: str, pattern: str = "LITERAL", permission: str = "ALLOW") -> ACL:
+        about = ResourcePattern(ResourceType[kind], name, ACLResourcePatternType[pattern])
+        return ACL(f"User:{who}", "*", ACLOperation[operation], ACLPermissionType[permission], about)
+
+    return [
+        acl("stranger", "READ", "TOPIC", f"{NAMESPACE}.screening.candidate.v1"),
+        acl("stranger", "WRITE", "TOPIC", f"{NAMESPACE}.intake.", "PREFIXED"),
+        acl("stranger", "DESCRIBE", "TOPIC", "*"),
+        acl("*", "READ", "GROUP", f"{NAMESPACE}.delivery"),
+        acl(f"{NAMESPACE}.audit", "READ", "TOPIC", f"{NAMESPACE}.intake.", "PREFIXED", "DENY"),
+        acl("stranger", "READ", "TOPIC", "theirs"),
+        acl("stranger", "READ", "GROUP", "theirs", "PREFIXED"),
+    ]
+
+
+def test_what_strangers_may_do_with_our_topics_and_groups_is_said_too(system: System) -> None:
+    acls = strangers_acls()
+    with closing(admin_client(system.engines)) as client:
+        client.create_acls(acls)
+        try:
+            wait_until(lambda: set(acls) <= existing_rights(client), 30, "rights in force")
+            assert held_on_kafka(system.engines, NAMESPACE, CODES) - declared_on_kafka(CODES) == STRANGERS
+        finally:
+            client.delete_acls([exactly(each) for each in acls])
+            wait_until(lambda: not set(acls) & existing_rights(client), 30, "rights taken away")
+
+
 def relations(engines: Engines) -> Iterator[tuple[str, str, str]]:
     """Schema, name and first column of every table and view of this system."""
     query = (
@@ -109,6 +152,22 @@ def test_postgres_says_the_same_of_every_role(system: System) -> None:
     assert held_in_postgres(system.engines, NAMESPACE) == declared_in_postgres()
 
 
+def test_what_strangers_may_do_in_our_schemas_is_said_too(system: System) -> None:
+    stranger, intake = f"stranger_{NAMESPACE}", f"{NAMESPACE}_intake"
+    with psycopg.connect(system.engines.admin_of(system.engines.database), autocommit=True) as connection:
+        connection.execute(f"CREATE ROLE {stranger} LOGIN".encode())
+        try:
+            connection.execute(f"GRANT USAGE ON SCHEMA {intake} TO {stranger}".encode())
+            connection.execute(f"GRANT SELECT (position) ON {intake}.outbox TO {stranger}".encode())
+            assert held_in_postgres(system.engines, NAMESPACE) - declared_in_postgres() == {
+                Held(stranger, "schema", "intake", "USAGE"),
+                Held(stranger, "table", "intake.outbox", "SELECT"),
+            }
+        finally:
+            connection.execute(f"DROP OWNED BY {stranger}".encode())
+            connection.execute(f"DROP ROLE {stranger}".encode())
+
+
 def test_no_role_reads_what_another_is_asking(attempting: Callable[[str], PostgresAttempts]) -> None:
     with attempting("identity") as asking, attempting("screening") as curious:
         asking.connection.execute("SELECT 'a question about somebody'")
@@ -125,3 +184,5 @@ def test_the_printed_matrix_names_every_principal_and_every_object() -> None:
         if "101" not in each.name + each.principal and "751" not in each.name + each.principal:
             assert any(line.split()[:3] == [each.principal, each.kind, each.name] for line in text.splitlines())
     assert "municipality-<code>  topic     municipality.<code>.notification.v1" in text
+    (line,) = lines({Held("a-stranger", "topic", "*", "no READ")})
+    assert line.split(maxsplit=3) == ["a-stranger", "topic", "*", "no READ"]
