@@ -11,7 +11,7 @@ import click
 from deploy.addresses import HOST
 from deploy.compose import images
 from deploy.compose.folder import Folder, Place
-from deploy.compose.project import ComposeFailed, Project
+from deploy.compose.project import PLANNED, TRACED, ComposeFailed, Project
 from deploy.console import Steps
 from deploy.embedded.jars import CHECKOUT
 from deploy.engines import DATABASE
@@ -30,12 +30,13 @@ def project() -> Project:
 
 
 def prepare(found: Project) -> None:
-    """Make the folder; what the shell says of municipalities, first week and release counts."""
+    """Make the folder; what the shell says of municipalities, first week, release, runs, alarms and traces counts."""
     codes = [code for code in os.environ.get("SOCIALSOG_MUNICIPALITIES", "").split(",") if code]
     variables = {
         "SOCIALSOG_MUNICIPALITIES": ",".join(codes),
         "SOCIALSOG_FIRST_WEEK": os.environ.get("SOCIALSOG_FIRST_WEEK", FIRST_WEEK),
         "SOCIALSOG_AUTOMATIC_RELEASE": os.environ.get("SOCIALSOG_AUTOMATIC_RELEASE", "off"),
+        **{name: os.environ[name] for name in (*PLANNED, *TRACED) if os.environ.get(name)},
     }
     found.folder.prepare(codes or [each.code for each in MUNICIPALITIES], variables)
 

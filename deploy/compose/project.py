@@ -12,12 +12,19 @@ import msgspec
 
 from deploy.compose.folder import Folder
 from deploy.embedded.jars import CHECKOUT
+from services.runtime import tracing
 from services.runtime.settings import SERVICES
+from services.screening import thresholds
 
 COMPOSE, TEST_OVERLAY = CHECKOUT / "docker-compose.yml", CHECKOUT / "deploy" / "images" / "compose.test.yml"
+TRACED = (*tracing.ENDPOINTS, "OTEL_TRACES_SAMPLER_ARG")
+"""What every service may be told about traces."""
+CALENDAR = (thresholds.PERIOD, thresholds.SATURDAY, thresholds.CLOSED)
+PLANNED = ("SOCIALSOG_RUN_AT", "SOCIALSOG_RUN_DEADLINE", "SOCIALSOG_BRAKE_CEILING", *thresholds.VARIABLES, *CALENDAR)
+"""What screening may be told about its runs and alarms."""
 DATA = ("kafka", "postgres", "provision")
-"""The volumes of what can be made again: what the engines stored, and what provisioning remembers of Kafka's users. The fourth one
-is not among them: delivery's dispatch journal is the only record of what has left, and must survive the database."""
+"""Volumes: what the engines stored, and what provisioning remembers of Kafka's users. The fourth is not among them: delivery's
+dispatch journal is the only record of what has left, and must survive the database."""
 UP_SECONDS = 600
 """A minute on two idle cores, after the images are there; pulling them takes what the line gives."""
 FIRST_DOOR = 8700
@@ -42,7 +49,7 @@ class Project:
 
     def run(self, *arguments: str, show: bool = False, seconds: float = UP_SECONDS) -> str:
         """What it prints. `show` lets a person see its progress. Raises ComposeFailed."""
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("SOCIALSOG_")}
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(("SOCIALSOG_", "OTEL_"))}
         try:
             done = subprocess.run(
                 self.command(*arguments),

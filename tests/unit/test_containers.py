@@ -10,8 +10,9 @@ import yaml
 from click.testing import CliRunner
 
 from deploy.__main__ import main
+from deploy.compose.__main__ import prepare
 from deploy.compose.folder import ENV, Folder, Place
-from deploy.compose.project import DATA, Project
+from deploy.compose.project import DATA, PLANNED, TRACED, Project
 from deploy.containers import KAFKA_IMAGE, POSTGRES_IMAGE, compose_kafka_environment
 from services.runtime.checks import files
 from services.runtime.settings import SERVICES
@@ -66,6 +67,23 @@ def test_plain_compose_is_production_on_loopback_with_the_public_images(services
         if name in SERVICES:
             assert one["environment"]["SOCIALSOG_ENVIRONMENT"] == "production"
             assert one["environment"]["SOCIALSOG_CLOCK"] == "system"
+
+
+def test_what_the_shell_may_say_reaches_the_containers_and_nothing_else_does(
+    services: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in SERVICES:
+        left_open = {variable for variable, value in services[name]["environment"].items() if value is None}
+        assert left_open == {*TRACED, *(PLANNED if name == "screening" else ())}, name
+    monkeypatch.setenv("SOCIALSOG_ALARM_DRAFT_DAYS", "2,5")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318")
+    monkeypatch.setenv("SOCIALSOG_TRACES", "/tmp")
+    monkeypatch.setenv("SOCIALSOG_MUNICIPALITIES", "101")
+    folder = Folder(tmp_path / "containers")
+    prepare(Project(folder))
+    told = dict(line.split("=", 1) for line in folder.env.read_text().splitlines())
+    assert (told["SOCIALSOG_ALARM_DRAFT_DAYS"], told["OTEL_EXPORTER_OTLP_ENDPOINT"]) == ("'2,5'", "'http://collector:4318'")
+    assert not {"SOCIALSOG_TRACES", "SOCIALSOG_RUN_AT"} & set(told)
 
 
 def test_kafka_takes_its_password_from_a_file_and_from_outside_only_scram() -> None:

@@ -1,6 +1,7 @@
 """The dashboard and the alert rules speak PromQL of metrics and labels that exist, and name commands that exist."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,14 +15,10 @@ from services.cli import main
 from services.runtime import metrics
 from services.runtime.settings import SERVICES
 
-FOLDER = Path(__file__).parents[2] / "deploy" / "observability"
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "deploy" / "observability"
 TARGET = ("job", "instance", "service")
 """Labels that the scrape configuration gives to every series."""
-
-
-def scrape() -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load((FOLDER / "prometheus.yml").read_text(encoding="utf-8"))
-    return found
 
 
 def rules() -> list[dict[str, Any]]:
@@ -110,9 +107,48 @@ def test_every_alert_says_what_it_is_and_what_mends_it(rule: dict[str, Any]) -> 
             command = command.commands[word]
 
 
-def test_every_service_is_scraped_with_the_scrapers_own_token() -> None:
-    (job,) = scrape()["scrape_configs"]
-    assert [target["labels"]["service"] for target in job["static_configs"]] == list(SERVICES)
-    assert [target["targets"] for target in job["static_configs"]] == [[f"127.0.0.1:{8700 + n}"] for n in range(len(SERVICES))]
+def published() -> dict[str, int]:
+    """The first port of each service on this machine, as docker-compose.yml has it unless it is told otherwise."""
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))["services"]
+    firsts = {name: services[name]["ports"][0].split("-${")[0].replace("${SOCIALSOG_DOORS:-87}", "87") for name in SERVICES}
+    return {name: int(text.rpartition(":")[2]) for name, text in firsts.items()}
+
+
+@pytest.mark.parametrize(
+    ("file", "ports"),
+    [
+        ("prometheus.yml", {name: 8700 + number for number, name in enumerate(SERVICES)}),
+        ("prometheus.containers.yml", published()),
+    ],
+)
+def test_every_service_is_scraped_with_the_scrapers_own_token(file: str, ports: dict[str, int]) -> None:
+    found = yaml.safe_load((FOLDER / file).read_text(encoding="utf-8"))
+    (job,) = found["scrape_configs"]
+    assert {each["labels"]["service"]: each["targets"] for each in job["static_configs"]} == {
+        name: [f"127.0.0.1:{port}"] for name, port in ports.items()
+    }
     assert job["authorization"]["credentials_file"].endswith("http-scraper")
-    assert scrape()["rule_files"] == ["alerts.yml"]
+    assert found["rule_files"] == ["alerts.yml"]
+
+
+def test_the_ledgers_alarms_page_once_they_are_escalated_and_not_before() -> None:
+    found = {rule["expr"]: rule["labels"]["severity"] for rule in rules() if "socialsog_alarm" in rule["expr"]}
+    assert found == {
+        'max by (kind) (socialsog_alarm{level="escalate"}) > 0': "page",
+        'max by (kind) (socialsog_alarm{level="warn"}) > 0': "ticket",
+    }
+
+
+def test_a_topic_that_moves_does_not_hide_one_that_stands_still() -> None:
+    """Both sides of `unless` are told apart by everything that the left side is told apart by."""
+    found = [promql.parse(rule["expr"]) for rule in rules() if "unless" in rule["expr"]]
+    assert len(found) == 2
+    for each in found:
+        (left, right) = (set(side.lhs.modifier.labels) for side in (each.lhs, each.rhs))
+        assert left == right == set(each.modifier.matching.labels) == {"service", "topic"}
+
+
+def test_the_page_names_the_rules_that_compare_business_time_with_the_real_one() -> None:
+    page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    (named,) = re.findall(r"simulated clock of the embedded form the rules (.*?) mean nothing", page, re.DOTALL)
+    assert set(re.findall(r"`(\w+)`", named)) == {rule["alert"] for rule in rules() if "time() -" in rule["expr"]}
