@@ -25,8 +25,9 @@ READY_SECONDS = 120
 def engines(settings: Settings) -> Engines:
     """The engines that the settings name, with the administrators' log-ins."""
     place = settings.database
-    url = f"postgresql://{ADMIN}:{settings.secret('postgres-admin')}@{place.host}:{place.port}/postgres"
-    return Engines(settings.kafka, "admin", settings.secret("kafka-admin"), url, place.name)
+    query = f"?{place.options}" if place.options else ""
+    url = f"postgresql://{ADMIN}:{settings.secret('postgres-admin')}@{place.host}:{place.port}/postgres{query}"
+    return Engines(settings.kafka, "admin", settings.secret("kafka-admin"), url, place.name, tls=settings.tls)
 
 
 def provision(settings: Settings) -> dict[str, int]:

@@ -1,14 +1,15 @@
 """Everything a process is told from outside, read once from the environment. Secrets are files, one per secret.
 
-No default is dangerous in production: without `SOCIALSOG_ENVIRONMENT=embedded` a simulated clock is refused.
+No default is dangerous in production: without `SOCIALSOG_ENVIRONMENT=embedded` a simulated clock is refused, and so is a plain
+connection beyond this machine, unless `SOCIALSOG_CLOSED_NETWORK=on` says that nobody else is in the network.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from events.municipalities import BY_CODE, MUNICIPALITIES
 from services.runtime import tls
@@ -17,6 +18,8 @@ from services.runtime.errors import Fatal
 SERVICES = ("intake", "identity", "screening", "deduplication", "notification", "delivery", "audit", "monitoring")
 """Every process, in the order of the way of the data; the place gives each its port in the embedded form."""
 
+CLOSED_NETWORK = "SOCIALSOG_CLOSED_NETWORK"
+"""`on` where nobody else is in the network, so that its connections may be plain."""
 CALLERS = ("intake", "screening", "notification", "delivery")
 """Those that ask another service, and so hold a token of their own."""
 
@@ -29,6 +32,11 @@ class Database:
     port: int
     name: str
     options: str = ""
+
+    @property
+    def verified(self) -> bool:
+        """Whether its chain and name are verified."""
+        return dict(parse_qsl(self.options)).get("sslmode") == "verify-full"
 
 
 @dataclass(frozen=True)
@@ -107,7 +115,7 @@ def load(service: str, environ: Mapping[str, str] = os.environ) -> Settings:
     if environment not in ("embedded", "production"):
         raise Fatal("SOCIALSOG_ENVIRONMENT must be embedded or production")
     state = Path(environ.get("SOCIALSOG_STATE", ".state")).resolve()
-    return Settings(
+    found = Settings(
         service=service,
         environment="embedded" if environment == "embedded" else "production",
         namespace=environ.get("SOCIALSOG_NAMESPACE", ""),
@@ -125,3 +133,21 @@ def load(service: str, environ: Mapping[str, str] = os.environ) -> Settings:
         urls={name: environ[key] for name in SERVICES if (key := f"SOCIALSOG_{name.upper()}_URL") in environ},
         tls=tls.load(environ),
     )
+    if environment == "production" and environ.get(CLOSED_NETWORK, "off") != "on" and (plain := list(_plain(found))):
+        mends = ", ".join(plain)
+        raise Fatal(f"what leaves this machine would not be encrypted: set {mends}, or {CLOSED_NETWORK}=on where that may be")
+    return found
+
+
+def _plain(found: Settings) -> Iterator[str]:
+    """What to set where a connection beyond this machine would be plain, or its other end not verified."""
+    brokers = [urlsplit(f"//{each.strip()}").hostname or "" for each in found.kafka.split(",")]
+    if not found.tls.kafka and any(map(tls.beyond, brokers)):
+        yield "KAFKA_SECURITY_PROTOCOL=SASL_SSL"
+    if not found.database.verified and tls.beyond(found.database.host):
+        yield "sslmode=verify-full in DATABASE_URL"
+    for name, parts in ((name, urlsplit(url)) for name, url in found.urls.items()):
+        if parts.scheme != "https" and tls.beyond(parts.hostname or ""):
+            yield f"SOCIALSOG_{name.upper()}_URL=https://…"
+    if found.service in SERVICES and found.tls.certificate is None and tls.beyond(found.http_host):
+        yield "SOCIALSOG_HTTP_CERTIFICATE and SOCIALSOG_HTTP_KEY"

@@ -1,12 +1,13 @@
 """Encrypted connections, by configuration: which authority vouches for Kafka and for HTTP, and this process's own certificate.
 
-Nothing set: plain connections, for loopback only. PostgreSQL's part stands in its URL (`sslmode=verify-full&sslrootcert=…`).
-Every client verifies chain and name; there is no switch that turns verification off.
+Nothing set: plain connections, for loopback only, which production enforces (`settings.py`). PostgreSQL's part stands in its URL
+(`sslmode=verify-full&sslrootcert=…`). Every encrypted client verifies chain and name; there is no switch that turns that off.
 """
 
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -70,6 +71,14 @@ def load(environ: Mapping[str, str]) -> Tls:
     if protocol == PROTOCOLS[0] and kafka_ca:
         raise Fatal("SOCIALSOG_KAFKA_CA is set and KAFKA_SECURITY_PROTOCOL says SASL_PLAINTEXT: nothing would be encrypted")
     return Tls(protocol == PROTOCOLS[1], kafka_ca, bool(http_ca or certificate), http_ca, certificate, key)
+
+
+def beyond(host: str) -> bool:
+    """Whether a host is not this machine alone."""
+    try:
+        return not ip_address(host).is_loopback
+    except ValueError:
+        return host != "localhost"
 
 
 def _path(environ: Mapping[str, str], name: str) -> Path | None:

@@ -39,6 +39,41 @@ def test_half_a_setting_is_refused(environ: dict[str, str], mend: str) -> None:
         load("intake", environ)
 
 
+VERIFIED = "postgresql://db/socialsog?sslmode=verify-full&sslrootcert=/ca.pem"
+ENCRYPTED = {
+    "KAFKA_BOOTSTRAP_SERVERS": "kafka-1:9092,kafka-2:9092",
+    "KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
+    "DATABASE_URL": VERIFIED,
+    "SOCIALSOG_IDENTITY_URL": "https://identity:8701",
+    "SOCIALSOG_HTTP_HOST": "0.0.0.0",
+    "SOCIALSOG_HTTP_CERTIFICATE": "/intake.crt",
+    "SOCIALSOG_HTTP_KEY": "/intake.key",
+}
+PLAIN = [
+    ({"KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT"}, "KAFKA_SECURITY_PROTOCOL"),
+    ({"KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT", "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9392,kafka-2:9092"}, "KAFKA_SECURITY"),
+    ({"DATABASE_URL": "postgresql://db/socialsog"}, "DATABASE_URL"),
+    ({"DATABASE_URL": VERIFIED.replace("verify-full", "require")}, "DATABASE_URL"),
+    ({"SOCIALSOG_IDENTITY_URL": "http://identity:8701"}, "SOCIALSOG_IDENTITY_URL"),
+    ({"SOCIALSOG_HTTP_CERTIFICATE": "", "SOCIALSOG_HTTP_KEY": ""}, "SOCIALSOG_HTTP_CERTIFICATE"),
+]
+
+
+@pytest.mark.parametrize(("changed", "mend"), PLAIN)
+def test_production_refuses_what_would_leave_this_machine_unencrypted(changed: dict[str, str], mend: str) -> None:
+    load("intake", ENCRYPTED)
+    with pytest.raises(Fatal, match=mend):
+        load("intake", ENCRYPTED | changed)
+    load("intake", ENCRYPTED | changed | {"SOCIALSOG_CLOSED_NETWORK": "on"})
+    load("intake", ENCRYPTED | changed | {"SOCIALSOG_ENVIRONMENT": "embedded"})
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]"])
+def test_on_this_machine_production_may_be_plain(host: str) -> None:
+    urls = {"SOCIALSOG_IDENTITY_URL": f"http://{host}:8701", "DATABASE_URL": f"postgresql://{host}/socialsog"}
+    load("intake", urls | {"KAFKA_BOOTSTRAP_SERVERS": f"{host}:9392,{host}:9393", "SOCIALSOG_HTTP_HOST": host.strip("[]")})
+
+
 def test_an_authority_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(Fatal, match=r"missing\.pem"):
         trusting(tmp_path / "missing.pem")
