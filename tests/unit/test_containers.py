@@ -86,6 +86,12 @@ def test_what_the_shell_may_say_reaches_the_containers_and_nothing_else_does(
     assert not {"SOCIALSOG_TRACES", "SOCIALSOG_RUN_AT"} & set(told)
 
 
+def test_nothing_beyond_this_machine_answers_a_container() -> None:
+    networks = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["networks"]
+    assert networks["inside"] == {"internal": True}
+    assert networks["doors"]["driver_opts"] == {"com.docker.network.bridge.enable_ip_masquerade": "false"}
+
+
 def test_kafka_takes_its_password_from_a_file_and_from_outside_only_scram() -> None:
     variables = compose_kafka_environment(9392, "c")
     assert "${directory:/run/secrets:kafka-admin}" in variables["KAFKA_LISTENER_NAME_CLIENT_PLAIN_SASL_JAAS_CONFIG"]
