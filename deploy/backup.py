@@ -11,7 +11,7 @@ import shutil
 import subprocess
 from pathlib import Path
 from typing import IO
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
 
 from deploy.embedded.jars import Progress
 from deploy.embedded.reach import installed
@@ -21,6 +21,10 @@ from services.delivery.store import RESTORED
 
 COMPRESSION = "gzip:1"
 """Outboxes and evidence are JSON: a fraction of their size, at the speed of a disk. (The wheel has no zstd.)"""
+
+PROGRAMS = "SOCIALSOG_POSTGRES_PROGRAMS"
+"""Folder with pg_dump, pg_restore and psql, where not the wheel's."""
+ENCRYPTING = frozenset({"require", "verify-ca", "verify-full"})
 
 MARK = b"\nsocialsog-sha256:"
 """What follows pg_dump's own bytes (which name the places of all else, so that it does not mind), with their digest."""
@@ -44,9 +48,22 @@ class BackupFailed(Exception):
 
 
 def backup(system: System, file: Path) -> int:
-    """Write the database as it is at this moment to a file that only its owner can read; its size in bytes."""
+    """Write the database as it is at this moment to a file that only its owner can read; its size in bytes.
+
+    Raises BackupFailed; then nothing is left.
+    """
     spare = file.with_name(f".{file.name}.new")
     spare.unlink(missing_ok=True)
+    try:
+        _dump(system, spare)
+        os.replace(spare, file)
+    except BaseException:
+        spare.unlink(missing_ok=True)  # a part of the vault, which nobody would look for
+        raise
+    return file.stat().st_size
+
+
+def _dump(system: System, spare: Path) -> None:
     with os.fdopen(os.open(spare, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as written:
         chosen = [f"--schema={schema}" for schema in _schemas(system)]
         _say(_start(system, ["pg_dump", "--format=custom", f"--compress={COMPRESSION}", *chosen], stdout=written))
@@ -55,8 +72,6 @@ def backup(system: System, file: Path) -> int:
         whole.write(MARK + digest.encode())
         whole.flush()
         os.fsync(whole.fileno())
-    os.replace(spare, file)
-    return file.stat().st_size
 
 
 def restore(system: System, file: Path, progress: Progress = silent, *, kafka_is_empty: bool = False) -> None:
@@ -64,6 +79,7 @@ def restore(system: System, file: Path, progress: Progress = silent, *, kafka_is
     if not system.owns_engines and not kafka_is_empty:
         raise BackupFailed("a restore needs an empty Kafka: delete this system's topics, then say --kafka-is-empty")
     _check(file)
+    _programs(system)
     system.stop_services()
     if system.owns_engines:
         _forget_kafka(system)
@@ -146,13 +162,28 @@ def _start(
     parts = urlsplit(system.engines.admin_of(system.engines.database) if database else "")
     where = urlunsplit(parts._replace(netloc=parts.netloc.replace(f":{parts.password}@", "@")))
     return subprocess.Popen(
-        [str(installed() / "bin" / program), *arguments, *([f"--dbname={where}"] if database else [])],
+        [str(_programs(system) / program), *arguments, *([f"--dbname={where}"] if database else [])],
         stdin=stdin,
         stdout=stdout,
         stderr=subprocess.PIPE,
-        env={"PATH": os.defpath, "PGPASSWORD": parts.password or ""},
+        env={"PATH": os.defpath, "PGPASSWORD": unquote(parts.password or "")},
         umask=0o077,
     )
+
+
+def _programs(system: System) -> Path:
+    """Folder of PostgreSQL's programs: the wheel's, which cannot encrypt, unless another is named. Raises BackupFailed."""
+    if named := os.environ.get(PROGRAMS):
+        if missing := [program for program in ("pg_dump", "pg_restore", "psql") if not (Path(named) / program).exists()]:
+            raise BackupFailed(f"{PROGRAMS}={named}: there is no {missing[0]}")
+        return Path(named)
+    options = "" if system.owns_engines else urlsplit(system.engines.admin_url).query
+    if dict(parse_qsl(options)).get("sslmode") in ENCRYPTING:
+        raise BackupFailed(
+            f"the database asks for encryption, and the wheel's pg_dump, pg_restore and psql are built without: let {PROGRAMS} "
+            "name the folder of PostgreSQL's own, of the server's version or newer"
+        )
+    return installed() / "bin"
 
 
 def _say(process: "subprocess.Popen[bytes]") -> None:
