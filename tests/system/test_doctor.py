@@ -150,6 +150,28 @@ def test_work_that_nobody_does(system: System) -> None:
     assert becomes_well(system)
 
 
+@pytest.mark.parametrize(
+    ("reason", "mend"),
+    [
+        ("had_perhaps_left", "socialsog restore settle MESSAGE --left"),
+        ("sending_is_stopped", "socialsog resume-sending  # after a restore: socialsog restore reconcile"),
+    ],
+)
+def test_work_that_waits_for_a_person(system: System, reason: str, mend: str) -> None:
+    with administrator(system) as connection:
+        connection.execute(
+            "INSERT INTO work (kind, key, payload, next_attempt_at, attempts, last_error) "
+            "VALUES ('odd', 'k', '', clock_timestamp() + interval '1 h', 9, %s)",
+            [reason],
+        )
+    code, service, check, line = only(system)
+    assert (code, service, check) == (1, "screening", "work")
+    assert line["mend"].startswith(mend)
+    with administrator(system) as connection:
+        connection.execute("DELETE FROM work")
+    assert becomes_well(system)
+
+
 def test_a_right_too_few_and_one_too_many_are_mended_by_provisioning(system: System) -> None:
     named = system.settings("audit").kafka_name
     rights = provisioning.rights([topics.AUDIT["intake"]], [], named)

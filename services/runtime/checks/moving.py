@@ -85,7 +85,9 @@ def work(store: Store) -> Finding:
 
 def _why(reason: str) -> str:
     if reason == "sending_is_stopped":
-        return "socialsog resume-sending"
+        return "socialsog resume-sending  # after a restore: socialsog restore reconcile"
+    if reason == "had_perhaps_left":
+        return "socialsog restore settle MESSAGE --left  # or --closed, as the municipality says; which: socialsog restore list"
     return "socialsog doctor  # mend what it says of keys, or of the service that is called; work then goes on by itself"
 
 
