@@ -21,7 +21,7 @@ from deploy.compose.folder import ENV as COMPOSE_ENV
 from deploy.console import Steps
 from deploy.doctor import look
 from deploy.embedded.cluster import SIZES
-from deploy.embedded.jars import CHECKOUT, DamagedJar
+from deploy.embedded.jars import CHECKOUT, DamagedJar, NotFetched
 from deploy.embedded.kafka import KafkaFailed
 from deploy.embedded.postgres import PostgresFailed
 from deploy.embedded.reach import UnsafeFolder, spare_folder
@@ -38,6 +38,7 @@ FAILURES = (
     AnotherSize,
     backups.BackupFailed,
     DamagedJar,
+    NotFetched,
     KafkaFailed,
     PostgresFailed,
     UnsafeFolder,

@@ -30,6 +30,10 @@ class DamagedJar(Exception):
     """A jar whose content is not what the lock file says; the message names it."""
 
 
+class NotFetched(Exception):
+    """A jar that is not here and cannot be fetched now; the message names it."""
+
+
 class Jar(NamedTuple):
     """One line of a lock file."""
 
@@ -65,7 +69,7 @@ def digest(path: Path) -> str:
 
 
 def provide(jars: Sequence[Jar], what: str, progress: Progress = lambda what, done, total: None) -> list[Path]:
-    """These jars, verified, in their order; what is missing or damaged is fetched. Raises DamagedJar."""
+    """These jars, verified, in their order; what is missing or damaged is fetched. Raises DamagedJar, NotFetched."""
     folder = cache_folder()
     folder.mkdir(parents=True, exist_ok=True)
     with ThreadPoolExecutor(DOWNLOADS) as pool:
@@ -93,7 +97,10 @@ def _fetch(context: "MavenContext", jar: Jar, folder: Path) -> None:
     artifact = context.project(jar.group, jar.artifact).at_version(jar.version).artifact()
     if artifact.cached_path is not None:
         artifact.cached_path.unlink(missing_ok=True)
-    path = artifact.resolve()
+    try:
+        path = artifact.resolve()
+    except (RuntimeError, OSError) as error:  # whatever the line or the repository says
+        raise NotFetched(f"{jar.file} cannot be fetched ({type(error).__name__}): is there a way to Maven Central?") from None
     if digest(path) != jar.sha256:
         raise DamagedJar(f"{jar.file} as fetched is not what its lock file says")
     os.replace(path, folder / jar.file)
