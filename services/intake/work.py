@@ -4,6 +4,7 @@ One step is at most one pass over the file to check it, or one batch of rows, so
 districts take turns. Every step begins from what the database says; a killed intake therefore simply takes the next one.
 """
 
+from datetime import datetime
 from functools import partial
 
 from services.intake import handlers, progress, rows, store
@@ -42,8 +43,8 @@ class Reader:
             return partial(handlers.refuse, name=item.key, mark=mark, manifest=manifest, refusal=refusal)
 
     def _step(self, manifest: Manifest) -> Effects:
-        own, before = self._situation(manifest)
-        step = next_step(manifest, own, before)
+        own, before, now = self._situation(manifest)
+        step = next_step(manifest, own, before, now)
         if step == "repeated":
             return partial(handlers.repeat, manifest=manifest)
         if step == "wait":
@@ -54,12 +55,12 @@ class Reader:
             reached = progress.load(transaction, manifest.extract_id)
         return self._continue(manifest, reached)
 
-    def _situation(self, manifest: Manifest) -> tuple[Accepted | None, Accepted | None]:
+    def _situation(self, manifest: Manifest) -> tuple[Accepted | None, Accepted | None, datetime]:
         values = {"district": manifest.district, "sequence": manifest.sequence}
         with self._database.transaction() as transaction:
-            accepted = transaction.execute(store.SITUATION, values).all()
+            accepted, now = transaction.execute(store.SITUATION, values).all(), transaction.now
         found = {row.sequence: Accepted(row.sha256, row.covers_until, row.read) for row in accepted}
-        return found.get(manifest.sequence), found.get(manifest.sequence - 1)
+        return found.get(manifest.sequence), found.get(manifest.sequence - 1), now
 
     def _continue(self, manifest: Manifest, reached: Progress) -> Effects:
         """Read the next batch of what was checked and accepted – unless the file has been touched since."""

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from itertools import count
 from pathlib import Path
 from typing import Any, LiteralString
@@ -188,6 +189,7 @@ def prepare_system(running: Running, tmp_path_factory: pytest.TempPathFactory) -
     """One namespace for the whole file: each test begins with empty tables."""
     system = System(tmp_path_factory.mktemp("intake"), f"t{os.getpid()}intake{next(_numbers)}", ("751",), running.engines)
     system.prepare()
+    system.clock.move(datetime.fromisoformat(END_OF_38))
     return system
 
 

@@ -103,6 +103,18 @@ def test_a_sequence_number_that_was_read(desk: Desk) -> None:
     assert desk.end_state() == before
 
 
+def test_a_wrong_year_is_refused_and_mended_under_the_same_number(desk: Desk) -> None:
+    desk.deliver([row(1)])
+    desk.deliver([row(2)], 2, covers_until="2027-09-28T00:00:00+02:00")
+    desk.deliver([row(3)], 3)
+    desk.run()
+    assert desk.state("1461-00002") == ("refused", "covers_until_future", "covers_until")
+    assert desk.state("1461-00003") == ("refused", "sequence_gap", None)
+    desk.deliver([row(2)], 2)
+    desk.run()
+    assert [desk.state(f"1461-{number:05d}")[0] for number in (1, 2, 3)] == ["read"] * 3
+
+
 def story() -> list[Row | bytes]:
     """Sixty lines with everything in them; the same every time."""
     chance = random.Random(38)

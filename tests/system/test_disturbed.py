@@ -88,6 +88,7 @@ def test_shuffled_split_doubled_and_killed_the_end_state_is_the_truth(running: R
         def disturbed(files: list[Deliverable]) -> None:
             parts = [part for file in files for part in postman.reshape(file)]
             for part in parts[: len(parts) // 2]:
+                town.drive.move(part.moment)
                 part.hand_over(town.settings.inbox)
             kill(chance.choice(["intake", "identity", "screening"]))
             Drive.deliver(town.drive, parts)

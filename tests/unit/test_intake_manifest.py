@@ -87,17 +87,32 @@ def accepted(*, sha256: str = "9f" * 32, until: str = "2026-09-28T00:00:00+02:00
     return Accepted(sha256, moment(until), read)
 
 
+NOW = moment("2026-10-05T01:00:00+02:00")
+
+
+def first(**changes: Any) -> Manifest:
+    return parse_manifest("1461-00001", json.dumps({**GOOD, "sequence": 1, "file": "1461-00001.csv", **changes}).encode())
+
+
 def test_what_is_done_with_an_extract() -> None:
-    assert next_step(manifest(), None, accepted()) == "accept"
-    assert next_step(manifest(), None, accepted(read=False)) == "wait"
-    assert next_step(manifest(), accepted(), accepted()) == "repeated"
-    assert next_step(manifest(), accepted(read=False), accepted()) == "continue"
-    assert refused(next_step, manifest(), None, None) == ("sequence_gap", None)
-    assert refused(next_step, manifest(), accepted(sha256="00" * 32), accepted()) == ("sequence_reused", None)
+    assert next_step(manifest(), None, accepted(), NOW) == "accept"
+    assert next_step(manifest(), None, accepted(read=False), NOW) == "wait"
+    assert next_step(manifest(), accepted(), accepted(), NOW) == "repeated"
+    assert next_step(manifest(), accepted(read=False), accepted(), NOW) == "continue"
+    assert refused(next_step, manifest(), None, None, NOW) == ("sequence_gap", None)
+    assert refused(next_step, manifest(), accepted(sha256="00" * 32), accepted(), NOW) == ("sequence_reused", None)
     late = accepted(until="2026-10-05T00:00:01+02:00")
-    assert refused(next_step, manifest(), None, late) == ("covers_until_earlier", "covers_until")
-    first = parse_manifest("1461-00001", json.dumps({**GOOD, "sequence": 1, "file": "1461-00001.csv"}).encode())
-    assert next_step(first, None, None) == "accept"
+    assert refused(next_step, manifest(), None, late, NOW) == ("covers_until_earlier", "covers_until")
+    assert next_step(first(), None, None, NOW) == "accept"
+
+
+def test_an_extract_that_claims_the_future_is_refused_unless_clocks_may_explain_it() -> None:
+    for step in (lambda now: next_step(manifest(), None, accepted(), now), lambda now: next_step(first(), None, None, now)):
+        assert step(moment("2026-10-04T00:00:00+02:00")) == "accept"
+        assert refused(step, moment("2026-10-03T23:59:59+02:00")) == ("covers_until_future", "covers_until")
+    long_ago = moment("2026-09-01T00:00:00+02:00")
+    assert next_step(manifest(), accepted(), accepted(), long_ago) == "repeated"
+    assert next_step(manifest(), accepted(read=False), accepted(), long_ago) == "continue"
 
 
 def checked(folder: Path, content: bytes, rows: int, media_type: str = "text/csv") -> Verified:

@@ -5,7 +5,7 @@ Source: docs/extracts.md, sections 2 and 5.
 
 import re
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal, get_args
 
 import msgspec
@@ -20,6 +20,8 @@ FORMAT = "socialsog-extract/1"
 NAME = re.compile(r"([0-9]{4})-([0-9]{5})")
 """What the names of an extract's files begin with: district and five-digit sequence."""
 LARGEST_SEQUENCE = 99_999
+AHEAD = timedelta(days=1)
+"""How far `covers_until` may lie after now: clocks differ, and may be put right. What lies further ahead is a wrong date."""
 EMPTY_SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 
@@ -125,12 +127,17 @@ Step = Literal["accept", "continue", "repeated", "wait"]
 """Take it; go on reading it; nothing, it was read before; the extract before it is still being read."""
 
 
-def next_step(manifest: Manifest, own: Accepted | None, before: Accepted | None) -> Step:
-    """What to do with an extract, given what was accepted under its own and the previous number. Raises Refusal."""
+def next_step(manifest: Manifest, own: Accepted | None, before: Accepted | None, now: datetime) -> Step:
+    """What to do with an extract now, given what was accepted under its own and the previous number. Raises Refusal.
+
+    One that claims the future is refused: once accepted, its district would count as delivered until then, whatever is missing.
+    """
     if own is not None:
         if own.sha256 != manifest.sha256:
             raise Refusal("sequence_reused")
         return "repeated" if own.read else "continue"
+    if manifest.covers_until > now + AHEAD:
+        raise Refusal("covers_until_future", "covers_until")
     if manifest.sequence > 1:
         if before is None:
             raise Refusal("sequence_gap")

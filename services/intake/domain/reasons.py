@@ -12,6 +12,7 @@ REFUSALS: dict[str, str] = {
     "sequence_gap": "Deliver the missing earlier extract; this one is then tried again by itself.",
     "sequence_reused": "Give new content the next sequence number, or put the accepted file back.",
     "covers_until_earlier": "Correct covers_until: it may not be earlier than in the extract before.",
+    "covers_until_future": "Correct covers_until (is it the right year?): nothing of the future can have been delivered.",
     "data_missing": "Deliver the data file that the manifest names.",
     "wrong_digest": "Deliver data file and manifest again: the bytes do not have the manifest's SHA-256.",
     "wrong_rows": "Correct rows in the manifest, or deliver the whole data file.",
