@@ -232,6 +232,17 @@ def test_an_older_version_or_digest_cannot_be_approved(service: Notification) ->
     service.get("delivery", f"/letters/{DRAFT}/1", 404)
 
 
+def test_a_child_that_gets_another_pseudonym_meanwhile_is_written_about_under_that_one(service: Notification) -> None:
+    now_called = key("the same child")
+    service.ask()
+    service.receive((2, case(case_draft(version=2), child=now_called)))
+    service.work()
+    service.approve()
+    assert [decision.child for _, decision in service.decisions()] == [CHILD, now_called, now_called]
+    assert service.rows("SELECT child FROM letter") == [(now_called,)]
+    assert service.audited()[-1].subjects == [now_called]
+
+
 def test_leaving_out_gives_another_letter_of_the_same_version(service: Notification) -> None:
     service.ask()
     before = service.shown()

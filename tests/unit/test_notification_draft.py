@@ -51,6 +51,13 @@ def test_a_newer_version_is_composed_whatever_was_decided(state: Any) -> None:
     assert made.letter_id == key("second letter")
 
 
+def test_a_newer_version_is_about_the_child_under_its_pseudonym_of_now() -> None:
+    draft = case_draft(version=2)
+    made = receive(waiting(), Ask(case(draft, child=key("the same child")), draft, 2, NOW, key("second letter")))
+    assert made is not None
+    assert made.child == key("the same child")
+
+
 @pytest.mark.parametrize("state", ["composing", "waiting", "held"])
 def test_what_nobody_decided_is_withdrawn_with_its_text_when_the_case_closes(state: Any) -> None:
     made = receive(waiting(state=state), ask(2, open=False))

@@ -114,6 +114,7 @@ def _opened(ask: Ask) -> Draft:
 def _renewed(known: Draft, ask: Ask) -> Draft:
     return msgspec.structs.replace(
         known,
+        child=ask.case.child,  # perhaps under another pseudonym by now, which delivery asks for
         asked=ask.draft,
         asked_at=ask.at,
         state="composing",
