@@ -22,6 +22,7 @@ from events.http.identity import ChildResidence
 from events.http.notification import FrozenLetter
 from events.municipal import Notification, Receipt
 from services.delivery import left, store
+from services.delivery.acting import acting
 from services.delivery.dispatch import Answered, Journal, Sent
 from services.delivery.domain.left import AlreadyLeft, Telling, Unclear, compare, telling, under_newest_key
 from services.delivery.domain.sending import OVERTAKEN, Return, Routes, Send, Verdict, decide, stale
@@ -124,7 +125,7 @@ class Sender:
                 raise Postpone("sending_is_stopped", STOPPED_SECONDS)
             told = store.load(transaction, decision.corrects) if decision.corrects else None
             newest = store.newest_draft(transaction, decision.case_id)
-            routes = Routes(store.acting(transaction, decision.child), self.delegations, self.served)
+            routes = Routes(acting(transaction, decision), self.delegations, self.served)
             now, compares = transaction.now, left.any_open(transaction)
         (residence,) = self.residence([decision.child], now)
         return decide(decision, newest, residence, told.delivery.municipality if told else None, routes), compares

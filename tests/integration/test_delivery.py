@@ -212,6 +212,27 @@ def test_without_a_key_it_waits_visibly(desk: Desk) -> None:
         assert transaction.execute("SELECT last_error FROM work").scalars().all() == ["no_key"]
 
 
+def test_who_acts_for_a_child_is_known_also_after_it_got_another_pseudonym(desk: Desk) -> None:
+    (desk.keys / "751.json").write_bytes(msgspec.json.encode(desk.key.as_dict(private=False)))
+    case_id, now_called = uuid4(), uuid4()
+    desk.approve(desk.decision(case_id=case_id))
+    desk.run()
+    with desk.store.transaction() as transaction:
+        tables.set_acting(transaction, desk.child, "751")
+    desk.residence = ChildResidence(now_called, now_called, "resident", True, "101", False)
+    desk.approve(desk.decision(case_id=case_id, child=now_called))
+    desk.run()
+    assert (len(desk.messages("101")), len(desk.messages("751"))) == (1, 1)
+    desk.approve(desk.decision(child=now_called))
+    desk.run()
+    assert (len(desk.messages("101")), len(desk.messages("751"))) == (2, 1), "another case tells nothing of the old pseudonym"
+    with desk.store.transaction() as transaction:
+        tables.set_acting(transaction, now_called, "101")
+    desk.approve(desk.decision(case_id=case_id, child=now_called))
+    desk.run()
+    assert (len(desk.messages("101")), len(desk.messages("751"))) == (3, 1)
+
+
 def test_receipts_count_once_and_only_from_the_municipality_that_was_told(desk: Desk) -> None:
     desk.approve(desk.decision())
     desk.run()
