@@ -94,6 +94,13 @@ def test_every_reason_for_leaving_a_tie_out(vault: Vault) -> None:
     assert vault.ties(vault.who(alone)).register_version == 4
 
 
+def test_the_same_house_number_of_roads_that_nobody_names_is_no_household(vault: Vault) -> None:
+    adult, stranger = person(None, home(8, road="Spurvestien", road_code=None)), home(8, road_code="")
+    vault.load(adult, child(at=stranger), kind="full")
+    assert vault.left_out(adult) == {"incomplete_address": 1}
+    assert vault.bases(adult) == {}
+
+
 def test_a_household_is_asked_for_at_the_end_of_the_week(vault: Vault) -> None:
     flat = home(6)
     kid, young = child(at=flat), person(None, flat, born="2008-09-21")

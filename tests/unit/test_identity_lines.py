@@ -87,7 +87,8 @@ def test_the_household_key_does_not_depend_on_how_it_is_written() -> None:
 
 @pytest.mark.parametrize(
     ("changes", "complete"),
-    [({}, True), ({"door": ""}, False), ({"floor": None}, False), ({"house": ""}, False),
+    [({}, True), ({"door": ""}, False), ({"floor": None}, False), ({"house": ""}, False), ({"road_code": ""}, False),
+     ({"road_code": None, "single_unit": True}, False),
      ({"floor": "", "door": "", "single_unit": True}, True), ({"house": "", "single_unit": True}, False)],
 )  # fmt: skip
 def test_a_complete_unit(changes: dict[str, Any], complete: bool) -> None:

@@ -223,7 +223,7 @@ class Model:
         if person["status"] != "01" or not person["addresses"]:
             return None
         last = person["addresses"][-1]
-        complete = last["house"] and (last["single_unit"] or (last["floor"] and last["door"]))
+        complete = last["road_code"] and last["house"] and (last["single_unit"] or (last["floor"] and last["door"]))
         return unit(last) if complete else None
 
     def _draft(self, child: str, parts: list[tuple[str, list[Key], set[str]]], tips: dict[Key, Key]) -> Notice | None:

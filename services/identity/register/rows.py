@@ -57,8 +57,8 @@ def institution_rows(places: Iterable[InstitutionLine]) -> str:
 
 
 def complete(place: AddressPart) -> bool:
-    """Whether an address is a unit of its own: a house with floor and door, or a house without floors."""
-    return bool(place.house and ((place.floor and place.door) or place.single_unit))
+    """Whether an address is a unit of its own: a house on a road with floor and door, or one without floors."""
+    return bool(place.road_code and place.house and ((place.floor and place.door) or place.single_unit))
 
 
 def home(place: AddressPart | InstitutionLine) -> str:
