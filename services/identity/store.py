@@ -156,12 +156,21 @@ GRANTS = {
 }
 """What the service's role may do where it is not reading, adding and changing. The register's rows are replaced whole."""
 
-LEDGER_VIEW = ledger_view("""
+_REFUSED = """
+    SELECT reason, seen_at FROM register_file AS f WHERE state = 'refused' AND NOT EXISTS (
+        SELECT FROM register_file AS good
+        WHERE good.state = 'read' AND good.sequence >= f.sequence AND good.read_at >= f.seen_at)
+"""
+"""What somebody must mend. A line of the list stays; it is mended once this number, or a later one, has been read since."""
+LEDGER_VIEW = ledger_view(f"""
     SELECT NULL::text AS week, 'persons' AS measure, coalesce(sum(added), 0)::bigint AS amount FROM register_file
     UNION ALL SELECT NULL, 'pseudonyms_waiting', count(*)
         FROM pseudonym WHERE standing = 'waiting' AND canonical = pseudonym
     UNION ALL SELECT NULL, 'register_files_' || state, count(*) FROM register_file GROUP BY state
     UNION ALL SELECT NULL, 'register_lines_quarantined', coalesce(sum(quarantined), 0)::bigint FROM register_file
+    UNION ALL SELECT NULL, 'refused:' || reason, count(*) FROM ({_REFUSED}) AS refused GROUP BY reason
+    UNION ALL SELECT NULL, 'refused_since:' || reason, extract(epoch FROM min(seen_at))::bigint
+        FROM ({_REFUSED}) AS refused GROUP BY reason
 """)
 GAUGES = """
     SELECT 'socialsog_identities_waiting', NULL, NULL, count(*)::float8

@@ -115,8 +115,12 @@ LEDGER_VIEW = ledger_view(
             ('rows_quarantined', rows_quarantined), ('extracts', (state = 'read')::int)) AS counted (measure, amount)
         UNION ALL SELECT week, 'extracts_refused', 1 FROM arrival WHERE state = 'refused'
     ) AS each GROUP BY week, measure
-    UNION ALL SELECT NULL, 'rows:' || week, sum(rows_done)::bigint FROM extract GROUP BY week"""
+    UNION ALL SELECT NULL, 'rows:' || week, sum(rows_done)::bigint FROM extract GROUP BY week
+    UNION ALL SELECT NULL, 'refused:' || reason, count(*) FROM arrival WHERE reason <> 'sequence_gap' GROUP BY reason
+    UNION ALL SELECT NULL, 'refused_since:' || reason, extract(epoch FROM min(seen_at))::bigint
+        FROM arrival WHERE reason <> 'sequence_gap' GROUP BY reason"""
 )
+"""`refused` is what somebody must mend; what is refused for a gap goes on by itself when that is filled."""
 GAUGES = """
     SELECT 'socialsog_extracts', state, NULL, count(*)::float8 FROM arrival GROUP BY state
     UNION ALL SELECT 'socialsog_covered_timestamp_seconds', district, NULL, extract(epoch FROM max(covers_until))::float8

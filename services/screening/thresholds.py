@@ -16,6 +16,7 @@ PERIOD_SECONDS = 60
 VARIABLES = {
     "SOCIALSOG_ALARM_FLOOD_HOURS": "flood_hours",
     "SOCIALSOG_ALARM_MISSING_HOURS": "missing_hours",
+    "SOCIALSOG_ALARM_REFUSED_HOURS": "refused_hours",
     "SOCIALSOG_ALARM_DRAFT_DAYS": "draft_days",
     "SOCIALSOG_ALARM_RECEIPT_HOURS": "receipt_hours",
     "SOCIALSOG_ALARM_ACCEPTED_DAYS": "accepted_days",

@@ -200,6 +200,36 @@ def test_dead_letters(desk: Desk) -> None:
     lives(desk, ("dead_letters", "intake"), lambda: desk.execute("intake", redriven), {"later": 24 * HOUR})
 
 
+def test_an_extract_that_was_refused_until_a_good_one_has_come(desk: Desk) -> None:
+    arrive = "INSERT INTO arrival (name, fingerprint, state, reason, seen_at) VALUES (:name, '', 'refused', :reason, :at)"
+    desk.execute("intake", arrive, name="1461-00003", reason="sequence_gap", at=MONDAY)
+    assert desk.look() == {}, "it goes on by itself"
+    desk.execute("intake", arrive, name="1461-00002", reason="wrong_digest", at=MONDAY)
+    accept = "UPDATE arrival SET state = 'accepted', reason = NULL"
+    lives(desk, ("refused_files", "intake"), lambda: desk.execute("intake", accept), {"later": 24 * HOUR})
+
+
+REGISTER_FILE = """
+    INSERT INTO register_file (manifest, manifest_digest, sequence, state, reason, seen_at, read_at)
+    VALUES ('x', :digest, :sequence, :state, :reason, :at, CASE WHEN :state = 'read' THEN CAST(:at AS timestamptz) END)
+"""
+
+
+@pytest.mark.parametrize(("refused", "reason", "mended"), [(2, "wrong_digest", 2), (1, "sequence_reused", 2)])
+def test_a_register_delivery_that_was_refused_until_a_good_one_was_read(
+    desk: Desk, refused: int, reason: str, mended: int
+) -> None:
+    def deliver(sequence: int, state: str, at: datetime, reason: str | None = None) -> None:
+        values = {"digest": str(uuid4()), "sequence": sequence, "state": state, "reason": reason, "at": at}
+        desk.execute("identity", REGISTER_FILE, **values)
+
+    deliver(1, "read", MONDAY - HOUR)
+    deliver(refused, "refused", MONDAY, reason)
+    deliver(3, "waiting", MONDAY, "sequence_gap")
+    cure = partial(deliver, mended, "read", MONDAY + 24 * HOUR)
+    lives(desk, ("refused_files", "identity"), cure, {"later": 24 * HOUR})
+
+
 def test_a_relay_that_does_not_advance_by_real_time(desk: Desk) -> None:
     with desk.others["identity"].transaction() as transaction:
         transaction.audit("collection", "test", purpose="intake")

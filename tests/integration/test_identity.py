@@ -114,6 +114,9 @@ def test_a_line_replaces_everything_known_of_its_person(vault: Vault) -> None:
     assert vault.query("SELECT count(*) FROM person")[0][0] == vault.query("SELECT count(*) FROM address")[0][0] == 2
 
 
+REFUSED = f"SELECT measure, amount FROM ({LEDGER_VIEW}) AS ledger WHERE starts_with(measure, 'refused:')"
+
+
 def test_deliveries_that_are_refused_whole(vault: Vault) -> None:
     path = vault.write("full", [person()], sha256="0" * 64)
     later = vault.write("changes", [])
@@ -124,9 +127,11 @@ def test_deliveries_that_are_refused_whole(vault: Vault) -> None:
     vault.loader.scan()
     assert ("refused", "wrong_rows") in [(row.state, row.reason) for row in vault.files()]
     assert vault.query("SELECT count(*) FROM person")[0][0] == 0
+    assert dict(vault.query(REFUSED)) == {"refused:wrong_digest": 1, "refused:wrong_rows": 1}
     vault.sequence = 0
     vault.write("full", [person()])
     vault.loader.scan()
+    assert dict(vault.query(REFUSED)) == {}, "mended, although the list keeps them"
     assert {row.file: row.state for row in vault.files() if row.state == "read"} == {path.name: "read", later.name: "read"}
     vault.sequence = 1
     vault.write("changes", [person()])

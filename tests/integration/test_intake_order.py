@@ -40,10 +40,11 @@ def test_a_damaged_extract_is_refused_whole_and_once_until_it_is_mended(desk: De
     assert desk.records() == []
     assert [entry.detail for entry in desk.audit("extract_refused")] == [{"extract": name, "reason": reason}]
     assert [row[0] for row in desk.query("SELECT amount FROM ledger WHERE measure = 'extracts_refused'")] == [1]
+    assert desk.query("SELECT measure, amount FROM ledger WHERE measure ~ '^refused:'") == [(f"refused:{reason}", 1)]
     desk.deliver([row(1), row(2)])
     desk.run()
     assert desk.state(name) == ("read", None, None)
-    assert desk.query("SELECT amount FROM ledger WHERE measure = 'extracts_refused'") == []
+    assert desk.query("SELECT amount FROM ledger WHERE measure ~ 'refused'") == []
     assert len(desk.audit("extract_refused")) == 1
 
 

@@ -107,6 +107,13 @@ def test_waiting_longer_never_counts_less_and_never_more_than_days_do(since: dat
             24 * HOUR,
         ),
         (
+            {"intake": {"refused:x": 1, "refused_since:x": seconds(REAL), "refused_since:y": seconds(REAL + HOUR)}},
+            REAL,
+            ("refused_files", "intake"),
+            0 * HOUR,
+            24 * HOUR,
+        ),
+        (
             {"notification": {"draft_since:waiting": seconds(moment("2026-09-28T05:00"))}},
             moment("2026-09-28T05:00"),
             ("draft_old", "waiting"),

@@ -18,6 +18,7 @@ Kind = Literal[
     "zero",
     "flood",
     "missing_district",
+    "refused_files",
     "draft_old",
     "no_receipt",
     "not_accepted",
@@ -60,6 +61,19 @@ def _hours(since: datetime, now: datetime) -> int:
     return (now - since) // _HOUR
 
 
+def _waiting(kind: Kind, vitals: Vitals, counted: str, since: str, step: Step) -> Iterator[Alarm]:
+    """The alarm of each service in which something waits for a person, by the age of the oldest."""
+    oldest: dict[str, int] = {}
+    counts: dict[str, int] = {}
+    for service, _, at in vitals.everywhere(since):
+        oldest[service] = min(at, oldest.get(service, at))
+    for service, _, count in vitals.everywhere(counted):
+        counts[service] = counts.get(service, 0) + count
+    for service, at in oldest.items():
+        if (level := _level(_hours(moment(at), vitals.business), step)) is not None:
+            yield Alarm(kind, service, level, counts.get(service, 0), f"{counts.get(service, 0)} wait")
+
+
 def zero(vitals: Vitals, limits: Limits) -> Iterator[Alarm]:
     """Nothing where there was something: the newest run has no candidates, or its week no rows, although earlier ones had.
 
@@ -99,6 +113,11 @@ def missing_district(vitals: Vitals, limits: Limits) -> Iterator[Alarm]:
         yield from _aged("missing_district", district, hours, limits.missing_hours, f"{first} missing for {hours} hours")
 
 
+def refused_files(vitals: Vitals, limits: Limits) -> Iterator[Alarm]:
+    """Extracts, or deliveries of the register, were refused whole and have not been mended."""
+    yield from _waiting("refused_files", vitals, "refused", "refused_since", limits.refused_hours)
+
+
 def draft_old(vitals: Vitals, limits: Limits) -> Iterator[Alarm]:
     """A draft grows old: the oldest that nobody has decided (or that is still being composed, or held), in working days."""
     for state, since in vitals.labelled("notification", "draft_since").items():
@@ -122,15 +141,7 @@ def not_accepted(vitals: Vitals, limits: Limits) -> Iterator[Alarm]:
 
 def dead_letters(vitals: Vitals, limits: Limits) -> Iterator[Alarm]:
     """Messages or work that a service has set aside wait for a person."""
-    oldest: dict[str, int] = {}
-    counts: dict[str, int] = {}
-    for service, _, since in vitals.everywhere("dead_since"):
-        oldest[service] = min(since, oldest.get(service, since))
-    for service, _, count in vitals.everywhere("set_aside"):
-        counts[service] = counts.get(service, 0) + count
-    for service, since in oldest.items():
-        if (level := _level(_hours(moment(since), vitals.business), limits.dead_hours)) is not None:
-            yield Alarm("dead_letters", service, level, counts.get(service, 0), f"{counts.get(service, 0)} wait")
+    yield from _waiting("dead_letters", vitals, "set_aside", "dead_since", limits.dead_hours)
 
 
 def relay(vitals: Vitals, limits: Limits) -> Iterator[Alarm]:
@@ -167,6 +178,7 @@ RULES: tuple[Callable[[Vitals, Limits], Iterator[Alarm]], ...] = (
     zero,
     flood,
     missing_district,
+    refused_files,
     draft_old,
     no_receipt,
     not_accepted,

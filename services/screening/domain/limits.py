@@ -24,6 +24,8 @@ class Limits:
     """Hours (business) that a run may be held: a warning at once, because nothing of that week is drafted meanwhile."""
     missing_hours: Step = Step(0, 24)
     """Hours (business) after Monday's deadline: now the week can be run without it; a day later somebody must have decided."""
+    refused_hours: Step = Step(0, 24)
+    """Hours (business) that a refused delivery may lie: who delivered it does not know of that unless somebody says so."""
     draft_days: Step = Step(1, 3)
     """Working days that a draft may lie: a child waits for it."""
     receipt_hours: Step = Step(24, 72)
