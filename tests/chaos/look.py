@@ -54,7 +54,9 @@ class Looker:
         self.told = self.town.told()
         weeks = [each.week for each in accounts(self.town)]
         expected, told = self.town.expected(weeks), self.town.told_explicitly()
-        return difference(expected, told).splitlines()
+        pieces, letters = Counter(self.town.expected_pieces(weeks)), Counter(self.town.told_pieces())
+        wrong = [f"a letter that tells of the wrong records: {each}" for each in (letters - pieces) | (pieces - letters)]
+        return [*difference(expected, told).splitlines(), *wrong]
 
     def _dead_letters(self) -> list[str]:
         """What was planted is there once for each reader; everything else was redriven."""

@@ -2,8 +2,6 @@
 
 import json
 import re
-import subprocess
-import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from functools import partial
@@ -25,7 +23,6 @@ from deploy.testing import Running
 from events import topics
 from events.municipalities import DISTRICTS
 from events.rooms import CLEAR_DATA_ROOMS
-from services.intake.domain.keyed import Keyed
 from services.runtime import tracing
 from services.runtime.broker import Broker, consumer, partition
 from services.runtime.settings import SERVICES
@@ -46,14 +43,6 @@ def town(running: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         yield found
 
 
-def cli(town: Town, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """The command line as a user runs it."""
-    environ = town.system.environment("cli")
-    return subprocess.run(
-        [sys.executable, "-m", "services.cli", *arguments], env=environ, capture_output=True, text=True, check=False
-    )
-
-
 def test_what_was_told_is_the_truth(town: Town) -> None:
     expected, found = town.expected(WEEKS), town.told_explicitly()
     assert found == expected, difference(expected, found)
@@ -68,7 +57,7 @@ def test_every_ledger_balances_and_completes(town: Town) -> None:
 
     for week in WEEKS:
         town.drive.wait(f"{week} complete", partial(complete, week), seconds=30)
-    answer = cli(town, "ledger", "--json")
+    answer = town.cli("ledger", "--json")
     assert answer.returncode == 0, answer.stderr
     documents = msgspec.json.decode(answer.stdout)
     assert [document["week"] for document in documents] == list(WEEKS)
@@ -100,14 +89,14 @@ def test_each_bad_row_is_quarantined_with_line_field_and_reason(town: Town) -> N
 
 def test_the_same_week_again_says_so_and_adds_nothing(town: Town) -> None:
     before = town.told()
-    answer = cli(town, "run", "--week", "2026-W40", "--json")
+    answer = town.cli("run", "--week", "2026-W40", "--json")
     assert answer.returncode == 0, answer.stderr
     assert "finished" in answer.stdout
     assert town.told() == before
 
 
 def test_notifications_are_listed_for_machines(town: Town) -> None:
-    answer = cli(town, "notifications", "--json")
+    answer = town.cli("notifications", "--json")
     rows = msgspec.json.decode(answer.stdout)
     assert {"id", "week", "child", "municipality", "kind", "state"} <= set(rows[0])
     assert len(rows) == len([each for each in town.told() if each.outcome == "sent"])
@@ -126,30 +115,10 @@ def test_letters_reach_the_right_child_in_the_right_form(town: Town) -> None:
 
 
 def test_each_letter_tells_of_exactly_the_records_that_it_must(town: Town) -> None:
-    """By journal and party number: through intake's keyed hash to the record, and from there to the piece of evidence."""
     beside_us(town)
-    keyed = Keyed(town.system.secrets.read("pseudonym-key"))
-    records = dict(town.rows("SELECT key, record_id FROM {ns}intake.record"))
-    evidence = {str(record): str(found) for record, found in town.rows("SELECT record_id, evidence_id FROM {ns}screening.record")}
-    current, vault = town.current_number(), town.vault()
-
-    def pieces(row: dict[str, Any]) -> list[str]:
-        return sorted({evidence[str(records[keyed.record(journal, party)])] for journal, party in row["evidence"]})
-
-    expected = Counter(
-        (row["week"], current.get(row["child_cpr"], row["child_cpr"]), row["kind"], *pieces(row))
-        for row in town.truth()
-        if row["kind"] != "none" and row["outcome"] == "sent" and row["child_cpr"] not in town.inferred()
-    )
-    left_out = {current.get(number, number) for number in town.inferred()}
-    sent = town.rows("SELECT convert_from(document, 'UTF8')::jsonb FROM {ns}delivery.delivery WHERE state = 'acknowledged'")
-    told = Counter(
-        (row["week"], child, row["kind"], *sorted(row["included"]))
-        for (row,) in sent
-        if (child := vault.get(row["child"], row["child"])) not in left_out
-    )
-    assert sum(told.values()) > 30
-    assert told == expected
+    told = town.told_pieces()
+    assert len(told) > 30
+    assert told == town.expected_pieces(WEEKS)
 
 
 def test_each_disclosure_is_in_a_log_that_verifies(town: Town) -> None:

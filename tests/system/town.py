@@ -5,6 +5,8 @@ pseudonyms can be compared with the truth file and with each other.
 """
 
 import json
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -15,6 +17,7 @@ import psycopg
 from deploy.system import System
 from deploy.testing import Running
 from services import ledger
+from services.intake.domain.keyed import Keyed
 from services.runtime.settings import load
 from services.simulator.case_systems import CaseSystems
 from services.simulator.drive import Drive
@@ -85,6 +88,11 @@ class Town:
             statement = query.replace("{ns}", f"{self.system.namespace}_" if self.system.namespace else "")
             return connection.execute(statement.encode(), values or None).fetchall()
 
+    def cli(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """The command line as a user runs it."""
+        command = [sys.executable, "-m", "services.cli", *arguments]
+        return subprocess.run(command, env=self.system.environment("cli"), capture_output=True, text=True, check=False)
+
     def vault(self) -> dict[str, str]:
         """Pseudonym to the number that it stands for now."""
         current = self.rows(
@@ -152,15 +160,44 @@ class Town:
             if row["kind"] != "none" and row["week"] in set(weeks) and row["child_cpr"] not in self.inferred()
         )
 
+    def told_pieces(self) -> list[tuple[str, ...]]:
+        """Week, child, kind and pieces of evidence of each letter that was sent and answered, of the explicit children."""
+        vault, left_out = self.vault(), self._left_out()
+        answered = self.rows(
+            "SELECT convert_from(document, 'UTF8')::jsonb FROM {ns}delivery.delivery WHERE state = 'acknowledged'"
+        )
+        told = ((row, vault.get(row["child"], row["child"])) for (row,) in answered)
+        return sorted((row["week"], child, row["kind"], *sorted(row["included"])) for row, child in told if child not in left_out)
+
+    def expected_pieces(self, weeks: Iterable[str]) -> list[tuple[str, ...]]:
+        """The same by the truth: from journal and party number, through intake's keyed hash, to record and piece."""
+        keyed = Keyed(self.system.secrets.read("pseudonym-key"))
+        records = dict(self.rows("SELECT key, record_id FROM {ns}intake.record"))
+        pieces = {record: str(found) for record, found in self.rows("SELECT record_id, evidence_id FROM {ns}screening.record")}
+        current = self.current_number()
+        return sorted(
+            (
+                row["week"],
+                current.get(row["child_cpr"], row["child_cpr"]),
+                row["kind"],
+                *sorted({pieces[records[keyed.record(journal, party)]] for journal, party in row["evidence"]}),
+            )
+            for row in self.truth()
+            if row["outcome"] == "sent" and row["week"] in set(weeks) and row["child_cpr"] not in self.inferred()
+        )
+
     def inferred(self) -> set[str]:
         """Children of whom the truth depends on what the source does not state."""
         return {row["child_cpr"] for row in self.truth() if row["tag"] == "inferred" and row["child_cpr"]}
 
     def told_explicitly(self) -> list[Told]:
         """What was told of the others."""
-        current = self.current_number()
-        left_out = {current.get(number, number) for number in self.inferred()}
+        left_out = self._left_out()
         return [each for each in self.told() if each.child not in left_out]
+
+    def _left_out(self) -> set[str]:
+        current = self.current_number()
+        return {current.get(number, number) for number in self.inferred()}
 
 
 OUTCOMES = {"acknowledged": "sent"}
