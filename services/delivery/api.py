@@ -20,6 +20,7 @@ from services.delivery.store import Row
 from services.runtime.database import Store
 from services.runtime.errors import Poison
 from services.runtime.http import actor, allow
+from services.runtime.transaction import LARGEST_INTEGER
 
 Call = Request[Any, Any, Any]
 HELD = "the database was restored: `socialsog restore reconcile` must first find out what had left"
@@ -82,7 +83,7 @@ def _municipal(database: Store) -> list[ControllerRouterHandler]:
     @get("/v1/notifications", opt=allow("municipality"), sync_to_thread=True)
     def feed(
         request: Call,
-        after: Annotated[int, QueryParameter(ge=0)] = 0,
+        after: Annotated[int, QueryParameter(ge=0, le=LARGEST_INTEGER)] = 0,
         limit: Annotated[int, QueryParameter(ge=1, le=LARGEST_PAGE)] = PAGE,
     ) -> Feed:
         municipality = actor(request).municipality or ""

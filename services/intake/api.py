@@ -13,6 +13,7 @@ from services.intake import store
 from services.intake.domain.reasons import FAULTS, REFUSALS
 from services.runtime.database import Store
 from services.runtime.http import allow
+from services.runtime.transaction import LARGEST_INTEGER
 
 PAGE = 1_000
 """Rows of quarantine per answer, each some 300 bytes."""
@@ -73,7 +74,7 @@ def routes(database: Store) -> Sequence[ControllerRouterHandler]:
     @get("/quarantine", opt=allow("operator", "auditor"), sync_to_thread=True)
     def quarantine(
         extract_id: FromQuery[str | None] = None,
-        after: Annotated[int, QueryParameter(ge=0, description="lines of the extract to pass over")] = 0,
+        after: Annotated[int, QueryParameter(ge=0, le=LARGEST_INTEGER, description="lines of the extract to pass over")] = 0,
         limit: Annotated[int, QueryParameter(ge=1, le=LARGEST_PAGE)] = PAGE,
     ) -> list[QuarantineLine]:
         values = {"extract_id": extract_id, "after": after, "limit": limit}

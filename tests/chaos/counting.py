@@ -82,6 +82,10 @@ class Counting:
         with self.screening.transaction() as transaction:
             return dict(transaction.execute("SELECT name, took_ms FROM look").tuples().all())
 
+    def each_once(self) -> bool:
+        """Whether every fact that was written had its effect once, and nothing else had one."""
+        return self.applied == {f"1461-{number:05d}": 1 for number in range(1, self.written + 1)}
+
     def arrived(self) -> bool:
         """Whether the consumer's account holds every position that was ever written."""
         with self.screening.transaction() as transaction:
