@@ -80,7 +80,10 @@ def alone() -> Iterator[System]:
     """The system, with nobody else starting or stopping it meanwhile. Known failures end the command in one line."""
     state = state_folder()
     if not claim(state):
-        raise click.ClickException(f"{state} holds what is not ours: let SOCIALSOG_STATE name a folder that is new or empty")
+        raise click.ClickException(
+            f"{state} holds what is not ours: let SOCIALSOG_STATE name a folder that is new or empty "
+            f"(or, if it is a copy of this system's: touch {state / MARK})"
+        )
     with (state / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -156,11 +159,14 @@ def rotate(names: tuple[str, ...], drop_old: bool) -> None:
     the new ones until `--drop-old`.
     """
     with alone() as found:
-        if not drop_old:
-            found.start_engines()
         try:
-            if rest := [name for name in names if name != "tls"]:
-                rotation.rotate(found, rotation.changes(found) if rest == ["all"] else rest, drop_old)
+            rest = [name for name in names if name != "tls"]
+            chosen = list(rotation.changes(found)) if rest == ["all"] else rest
+            rotation.check(found, chosen, certificates="tls" in names)
+            if not drop_old:
+                found.start_engines()
+            if rest:
+                rotation.rotate(found, chosen, drop_old)
             if "tls" in names or (names == ("all",) and found.embedded.tls and not drop_old):
                 rotation.rotate_certificates(found)
         except rotation.CannotRotate as error:

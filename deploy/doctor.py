@@ -57,8 +57,8 @@ def _as_administrator(provisioning: KafkaProvisioning, change: Sequence[str]) ->
     engines, own = provisioning.engines, provisioning.secrets.folder / "kafka-admin"
     where = ["-b", engines.bootstrap, "-S", engines.tls.kafka_protocol, "-M", "SCRAM-SHA-512", "-U", engines.kafka_admin]
     trusted = ["-C", f"ssl_cafile={engines.tls.kafka_ca}"] if engines.tls.kafka_ca else []
-    password = f'"$(cat {shlex.quote(str(own))})"' if own.exists() else '"$KAFKA_ADMIN_PASSWORD"'
-    return f".venv/bin/python -m kafka.admin {shlex.join([*where, *trusted])} -P {password} {shlex.join(change)}"
+    password = str(own) if own.exists() else "-"
+    return f".venv/bin/python -m deploy.kafka_admin {shlex.join([password, *where, *trusted, *change])}"
 
 
 def _take_away(provisioning: KafkaProvisioning, acl: ACL) -> str:

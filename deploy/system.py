@@ -26,14 +26,16 @@ SECRET_VARIABLES = frozenset({"KAFKA_ADMIN_USER", "KAFKA_ADMIN_PASSWORD", "DATAB
 """What may be in our own environment and is no service's business."""
 MARK = ".socialsog-state"
 """A file that says that this folder is ours, so that `make clean` never removes anything else."""
+PUT_BACK = frozenset({"secrets", "keys", "dispatch", "inbox"})
+"""What is kept elsewhere (docs/restore.md): a folder that holds nothing else is this system's, put back after a disaster."""
 FOLDERS = ("logs", "pids", "inbox", "inbox/police", "inbox/register", "keys")
 
 
 def claim(state: Path) -> bool:
-    """Make a state folder, and mark it where nothing lies in it yet. Whether it is ours: whether it is marked."""
+    """Make a state folder, and mark it where nothing lies in it yet, or only what was put back. Whether it is ours: is marked."""
     # Others may pass through: PostgreSQL runs as another user where we are root. All that lies in it is closed.
     state.mkdir(mode=0o711, parents=True, exist_ok=True)
-    if not any(state.iterdir()):
+    if {each.name for each in state.iterdir()} <= PUT_BACK:
         (state / MARK).touch()
     return (state / MARK).exists()
 

@@ -117,9 +117,12 @@ class PostgresProvisioning:
             if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [self.engines.database]).fetchone():
                 connection.execute(f"CREATE DATABASE {quoted(self.engines.database)}".encode())
         with psycopg.connect(self.engines.admin_of(self.engines.database)) as connection:
-            given = [str(what) for (what,) in connection.execute(_OF_PUBLIC)]
+            given = _of_public(connection)
             for what in given:
                 connection.execute(f"REVOKE ALL ON {what} FROM PUBLIC".encode())
+            if left := _of_public(connection):  # PostgreSQL only warns of what another role has given
+                mends = "; ".join(f"REVOKE ALL ON {what} FROM PUBLIC" for what in left)
+                raise ProvisioningFailed(f"everybody may use the database, and its owner is another role; let them say: {mends}")
         return 1 if given else 0
 
     def _role(self, connection: Connection, service: str) -> int:
@@ -213,6 +216,11 @@ class PostgresProvisioning:
         for table in store.metadata.sorted_tables:
             run(connection, f"GRANT {store.privileges(table.name)} ON {quoted(table.name)} TO {role}")
         run(connection, f"GRANT SELECT ON {VERSIONS} TO {role}")
+
+
+def _of_public(connection: "psycopg.Connection[Any]") -> list[str]:
+    """What everybody may do something with, of the database and its schema `public`."""
+    return [str(what) for (what,) in connection.execute(_OF_PUBLIC)]
 
 
 def run(connection: Connection, statement: str) -> None:

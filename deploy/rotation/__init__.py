@@ -56,11 +56,19 @@ def changes(system: System) -> dict[str, Change]:
     return found
 
 
+def check(system: System, names: Iterable[str], *, certificates: bool = False) -> None:
+    """Before anything is touched: raise CannotRotate where there is no such secret, or are no certificates."""
+    known = changes(system)
+    if unknown := [name for name in names if name not in known]:
+        raise CannotRotate(f"no such secret to rotate here: {', '.join(unknown)}; there are {', '.join(sorted(known))}")
+    if certificates and not system.embedded.certificates.exist:
+        raise CannotRotate("connections are not encrypted here: `SOCIALSOG_TLS=on make start`")
+
+
 def rotate(system: System, names: Iterable[str], drop_old: bool = False) -> None:
     """Replace these secrets (`drop_old`: make the old ones worthless that people had to take over). Raises CannotRotate."""
     known, wanted = changes(system), list(names)
-    if unknown := [name for name in wanted if name not in known]:
-        raise CannotRotate(f"no such secret to rotate here: {', '.join(unknown)}; there are {', '.join(sorted(known))}")
+    check(system, wanted)
     chosen = [known[name] for name in wanted]
     if drop_old:
         for change in chosen:
@@ -78,9 +86,8 @@ def rotate(system: System, names: Iterable[str], drop_old: bool = False) -> None
 
 def rotate_certificates(system: System) -> None:
     """Replace the authority and every certificate: first all trust both, then all show new ones, then nobody trusts the old."""
+    check(system, (), certificates=True)
     certificates = system.embedded.certificates
-    if not certificates.exist:
-        raise CannotRotate("connections are not encrypted here: `SOCIALSOG_TLS=on make start`")
     certificates.new_authority()
     certificates.trust_also_present()
     system.restart_services(SERVICES)

@@ -21,8 +21,7 @@ from events.delivery import DeliveryState
 from events.http.identity import ChildResidence
 from events.http.notification import FrozenLetter
 from events.municipal import Notification, Receipt
-from services.delivery import left, store
-from services.delivery.acting import acting
+from services.delivery import acting, left, store
 from services.delivery.dispatch import Answered, Journal, Sent
 from services.delivery.domain.left import AlreadyLeft, Telling, Unclear, compare, telling, under_newest_key
 from services.delivery.domain.sending import OVERTAKEN, Return, Routes, Send, Verdict, decide, stale
@@ -125,9 +124,10 @@ class Sender:
                 raise Postpone("sending_is_stopped", STOPPED_SECONDS)
             told = store.load(transaction, decision.corrects) if decision.corrects else None
             newest = store.newest_draft(transaction, decision.case_id)
-            routes = Routes(acting(transaction, decision), self.delegations, self.served)
+            acts = acting.set_for_case(transaction, decision)
             now, compares = transaction.now, left.any_open(transaction)
-        (residence,) = self.residence([decision.child], now)
+        residence, *others = self.residence(list(dict.fromkeys([decision.child, *acts])), now)
+        routes = Routes(acting.of_child(acts, residence, others), self.delegations, self.served)
         return decide(decision, newest, residence, told.delivery.municipality if told else None, routes), compares
 
     def _end(self, transaction: Transaction, notification_id: UUID, verdict: Verdict) -> None:

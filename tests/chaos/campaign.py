@@ -11,7 +11,7 @@ from typing import Any
 
 from deploy import addresses, guardian
 from deploy.engines import Engines
-from deploy.system import System
+from deploy.system import System, claim
 from services.simulator.drive import RUN_AT, Drive, Late
 from tests.chaos import strikes
 from tests.chaos.clerk import Clerk
@@ -100,7 +100,7 @@ class Campaign:
         """All of it, from starting the engines to stopping them."""
         began = time.monotonic()
         if self.own:
-            self.system.state.mkdir(mode=0o711, parents=True)
+            claim(self.system.state)
             addresses.save(self.system.state, addresses.elsewhere(self.system.state))  # beside whatever else runs here
             guardian.watch(self.system.state, remove=False)
         try:

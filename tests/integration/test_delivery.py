@@ -59,6 +59,7 @@ class Desk:
         keys.mkdir(parents=True, exist_ok=True)
         (keys / "101.json").write_bytes(msgspec.json.encode(self.key.as_dict(private=False)))
         self.residence = ChildResidence(self.child, self.child, "resident", True, "101", False)
+        self.others: dict[UUID, UUID] = {}  # who is somebody else, of those asked for beside the child
         self.content, self.digest = CONTENT, DIGEST
         self.meanwhile: Callable[[], None] = lambda: None
         self.keys = keys
@@ -72,7 +73,14 @@ class Desk:
         self.worker = Worker(self.store, {SEND: self.sender.send, JOURNAL: self.sender.journal_answer})
 
     def _residence(self, children: list[UUID], at: datetime) -> list[ChildResidence]:
-        return [self.residence]
+        others = [self.others.get(child, self.residence.canonical) for child in children[1:]]
+        return [
+            self.residence,
+            *(
+                msgspec.structs.replace(self.residence, child=child, canonical=now)
+                for child, now in zip(children[1:], others, strict=True)
+            ),
+        ]
 
     def _letter(self, draft_id: UUID, version: int) -> FrozenLetter:
         self.meanwhile()
@@ -226,11 +234,16 @@ def test_who_acts_for_a_child_is_known_also_after_it_got_another_pseudonym(desk:
     desk.approve(desk.decision(child=now_called))
     desk.run()
     assert (len(desk.messages("101")), len(desk.messages("751"))) == (2, 1), "another case tells nothing of the old pseudonym"
+    desk.others = {desk.child: desk.child}  # taken for one, and parted again
+    desk.approve(desk.decision(case_id=case_id, child=now_called))
+    desk.run()
+    assert (len(desk.messages("101")), len(desk.messages("751"))) == (3, 1), "what was set for another child is not this one's"
+    desk.others = {}
     with desk.store.transaction() as transaction:
         tables.set_acting(transaction, now_called, "101")
     desk.approve(desk.decision(case_id=case_id, child=now_called))
     desk.run()
-    assert (len(desk.messages("101")), len(desk.messages("751"))) == (3, 1)
+    assert (len(desk.messages("101")), len(desk.messages("751"))) == (4, 1)
 
 
 def test_receipts_count_once_and_only_from_the_municipality_that_was_told(desk: Desk) -> None:

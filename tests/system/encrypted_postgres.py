@@ -5,6 +5,7 @@
 
 import os
 import platform
+import shutil
 import tarfile
 import zipfile
 from pathlib import Path
@@ -72,9 +73,13 @@ class EncryptedPostgres(PostgresServer):
 def _unpack(folder: Path) -> None:
     wanted = f"embedded-postgres-binaries-{SYSTEMS[platform.system()]}-{MACHINES[platform.machine()]}"
     (jar,) = jars.provide([each for each in jars.locked(LOCK.read_text()) if each.artifact == wanted], "PostgreSQL")
+    incoming = folder.with_suffix(".incoming")
+    shutil.rmtree(incoming, ignore_errors=True)
     with zipfile.ZipFile(jar) as outer:
         (name,) = (each for each in outer.namelist() if each.endswith(".txz"))
         with outer.open(name) as packed, tarfile.open(fileobj=packed, mode="r:xz") as inner:
-            inner.extractall(folder, filter="data")
-    for each, _, _ in os.walk(folder):
+            inner.extraction_filter = getattr(tarfile, "data_filter", None)  # Python before 3.11.4 has none, and needs none
+            inner.extractall(incoming)
+    for each, _, _ in os.walk(incoming):
         os.chmod(each, 0o755)
+    os.replace(incoming, folder)

@@ -21,7 +21,7 @@ from deploy.embedded.kafka_settings import Node, server_properties
 from deploy.pids import Command, Process
 from deploy.provision.kafka import rights
 from deploy.secrets import Secrets, kafka_principals
-from deploy.system import MARK
+from deploy.system import MARK, claim
 from deploy.waiting import wait_until
 from events.topics import declared
 from events.weeks import start
@@ -185,3 +185,14 @@ def test_settings_become_the_image_s_variables() -> None:
 def test_a_week_starts_on_monday_in_copenhagen() -> None:
     assert start("2026-W44").isoformat() == "2026-10-26T00:00:00+01:00"
     assert start("2026-W38").isoformat() == "2026-09-14T00:00:00+02:00"
+
+
+PUT_BACK = ("secrets", "keys", "dispatch", "inbox")
+
+
+@pytest.mark.parametrize(("there", "ours"), [((), True), (PUT_BACK, True), (("secrets", "thesis"), False), (("thesis",), False)])
+def test_a_folder_is_ours_that_is_empty_or_holds_what_was_put_back(tmp_path: Path, there: tuple[str, ...], ours: bool) -> None:
+    for name in there:
+        (tmp_path / name).mkdir()
+    assert claim(tmp_path) == ours
+    assert (tmp_path / MARK).exists() == ours
