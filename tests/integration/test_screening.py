@@ -1,6 +1,5 @@
 """Screening's evidence on a real PostgreSQL: whatever order, repetition and batches records come in, the same evidence."""
 
-from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from random import Random
 from uuid import UUID, uuid4
@@ -10,19 +9,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from deploy.testing import Running
 from events.record import Record
 from events.topics import RECORD
 from services.screening.domain.chains import Link, pieces
-from tests.integration.screening_desk import opened
+from tests.integration.screening_desk import shared
 from tests.owned_store import OwnedStore
 from tests.screening_samples import W38, W39, World, record, within
 
-
-@pytest.fixture(scope="module")
-def shared(running: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnedStore]:
-    with opened(running, tmp_path_factory.mktemp("screening")) as store:
-        yield store
+__all__ = ["shared"]
 
 
 @pytest.fixture

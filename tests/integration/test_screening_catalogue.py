@@ -1,36 +1,18 @@
 """Which catalogue says what counts, on a real PostgreSQL: the run's own, and later the newest one whose time has come."""
 
-from collections.abc import Iterator
 from datetime import date
 from uuid import uuid4
 
-import pytest
 from msgspec.structs import replace
 
-from deploy.testing import Running
 from events import weeks
 from services.screening.domain import catalogue as rules
 from services.screening.readiness import Plan
 from services.screening.shelf import Entry
-from tests.integration.screening_desk import opened
-from tests.owned_store import OwnedStore
+from tests.integration.screening_desk import shared, world
 from tests.screening_samples import DAY, W38, W39, W40, World, record, within
 
-
-@pytest.fixture(scope="module")
-def shared(running: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnedStore]:
-    with opened(running, tmp_path_factory.mktemp("screening")) as store:
-        yield store
-
-
-@pytest.fixture
-def world(shared: OwnedStore) -> World:
-    """An empty service with an approved catalogue, in its first week."""
-    shared.empty()
-    world = World(shared)
-    world.now(weeks.start(W38))
-    world.approve()
-    return world
+__all__ = ["shared", "world"]
 
 
 def without_simple_violence(world: World, name: str, valid_from: date) -> None:

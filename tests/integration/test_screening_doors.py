@@ -13,7 +13,6 @@ import msgspec
 import pytest
 from litestar.testing import TestClient
 
-from deploy.testing import Running
 from events import weeks
 from events.audit import AuditEntry
 from events.candidate import Candidate
@@ -22,18 +21,14 @@ from events.topics import AUDIT, CANDIDATE, EVIDENCE, RUN
 from services.runtime.http import application, doors
 from services.runtime.settings import load
 from services.screening import api
-from tests.integration.screening_desk import opened
+from tests.integration.screening_desk import shared
 from tests.owned_store import OwnedStore
 from tests.screening_samples import W38, W39, W40, World, record, within
 
+__all__ = ["shared"]
+
 HOUR = timedelta(hours=1)
 TOKENS = {"operator": "operator", "approver": "approver", "auditor": "auditor", "reviewer-1461": "reviewer", "clerk": "clerk"}
-
-
-@pytest.fixture(scope="module")
-def shared(running: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnedStore]:
-    with opened(running, tmp_path_factory.mktemp("screening")) as store:
-        yield store
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """The weekly run on a real PostgreSQL: what fires and what does not, in order, once, with brakes, doors and the ledger."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -8,34 +7,18 @@ from uuid import UUID, uuid4
 import pytest
 from msgspec.structs import replace
 
-from deploy.testing import Running
 from events import weeks
 from events.audit import AuditEntry
 from events.http.identity import ExcludedTie, Tie
 from events.run import Run
 from events.topics import AUDIT, CANDIDATE, RUN
 from services.runtime.errors import Transient
-from tests.integration.screening_desk import opened
-from tests.owned_store import OwnedStore
+from tests.integration.screening_desk import shared, world
 from tests.screening_samples import DAY, W38, W39, W40, World, record, within
 
+__all__ = ["shared", "world"]
+
 SECOND = timedelta(seconds=1)
-
-
-@pytest.fixture(scope="module")
-def shared(running: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnedStore]:
-    with opened(running, tmp_path_factory.mktemp("screening")) as store:
-        yield store
-
-
-@pytest.fixture
-def world(shared: OwnedStore) -> World:
-    """An empty service with an approved catalogue, in its first week."""
-    shared.empty()
-    world = World(shared)
-    world.now(weeks.start(W38))
-    world.approve()
-    return world
 
 
 def history(person: UUID, **fields: Any) -> Any:
