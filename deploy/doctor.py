@@ -19,7 +19,7 @@ from services.runtime.checks.finding import Finding, bad, ok, warn
 from services.runtime.checks.kafka import provision, some, unreachable
 from services.runtime.checks.mends import start
 
-DEFAULTS = {"cleanup.policy": "delete", "retention.ms": "604800000"}
+DEFAULTS = {"cleanup.policy": "delete", "compression.type": "producer", "retention.ms": "604800000"}
 """Kafka's own, which it does not repeat for a topic."""
 
 

@@ -90,7 +90,7 @@ def topic_options(topic: Topic, replicas: int) -> dict[str, Any]:
 
     Of three copies two must have a message before it is acknowledged, so that one broker's death loses and stops nothing.
     """
-    configs = {"cleanup.policy": "compact"} if topic.compacted else {"cleanup.policy": "delete"}
+    configs = COMPRESSION | {"cleanup.policy": "compact" if topic.compacted else "delete"}
     if not topic.compacted or topic.retention_ms != FOREVER:
         configs["retention.ms"] = str(topic.retention_ms)
     if replicas == MOST_REPLICAS:
@@ -172,8 +172,6 @@ class KafkaProvisioning:
                 )
         wanted = {self.named(each.name): topic_options(each, replicas) for each in self.topics}
         missing = {name: options for name, options in wanted.items() if name not in existing}
-        for options in missing.values():
-            options["configs"] |= COMPRESSION
         if missing:
             client.create_topics(missing, timeout_ms=REQUEST_MS)
             client.wait_for_topics(list(missing), timeout_ms=REQUEST_MS)

@@ -11,7 +11,7 @@ import msgspec
 from services.commands.common import as_json, refuse, settings
 from services.runtime.checks.database import clocks
 from services.runtime.checks.finding import Finding, Report, bad
-from services.runtime.checks.moving import restart
+from services.runtime.checks.mends import restart
 from services.runtime.errors import Fatal
 from services.runtime.settings import SERVICES, Settings
 

@@ -25,7 +25,7 @@ from events.topics import Topic
 from services.runtime import broker, memory, metrics, points, tracing, versions
 from services.runtime import log as logs
 from services.runtime.checks.finding import Finding, ok, warn
-from services.runtime.checks.moving import restart
+from services.runtime.checks.mends import restart
 from services.runtime.clock import Clock
 from services.runtime.clock import build as build_clock
 from services.runtime.consumer import Consumer, Handler, Subscription, apply

@@ -135,6 +135,10 @@ class Family:
             passed.add(evidence_id)
         return evidence_id if evidence_id in self.evidence else None
 
+    def place(self, evidence_id: UUID) -> UUID:
+        """The same, or the evidence itself while that is not known here."""
+        return self.resolve(evidence_id) or evidence_id
+
     def now(self, item: EvidenceItem) -> EvidenceItem | None:
         """What stands in the place of this evidence now; None while that is not known here yet."""
         place = self.resolve(item.evidence_id)

@@ -14,9 +14,9 @@ def evidence_states(family: Family) -> dict[UUID, State]:
     settled = standing(family)
     beliefs: dict[UUID, Belief] = {}
     for belief in settled.beliefs.values():
-        beliefs[family.resolve(belief.item.evidence_id) or belief.item.evidence_id] = belief
+        beliefs[family.place(belief.item.evidence_id)] = belief
     reserved = {item.evidence_id for case in family.cases if case.open and case.issues for item in case.issues[-1].content.new}
-    ids = {evidence_id: family.resolve(evidence_id) or evidence_id for evidence_id in family.evidence}
+    ids = {evidence_id: family.place(evidence_id) for evidence_id in family.evidence}
     return {given: _state(settled, beliefs.get(place), place, place in reserved) for given, place in ids.items()}
 
 

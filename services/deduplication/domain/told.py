@@ -104,8 +104,8 @@ def standing(family: Family) -> Standing:
     told = (belief.item for belief in beliefs.values() if belief.stands and not family.moved(belief.item))
     return Standing(
         beliefs,
-        frozenset(family.resolve(item.evidence_id) or item.evidence_id for item in told),
-        {family.resolve(evidence_id) or evidence_id: reason for evidence_id, reason in _judged(family)},
+        frozenset(family.place(item.evidence_id) for item in told),
+        {family.place(evidence_id): reason for evidence_id, reason in _judged(family)},
         frozenset(_declined(family)),
         dict(_spent(family)),
         bool(beliefs),

@@ -171,9 +171,10 @@ def _truth(family: Family, settled: Standing, belief: Belief) -> EvidenceItem:
     were taken for one.
     """
     told = belief.item
-    place, now = family.resolve(told.evidence_id), family.now(told)
-    if place is None or now is None:
+    place = family.resolve(told.evidence_id)
+    if place is None:
         return told
+    now = family.evidence[place].item
     doubled = place != told.evidence_id and _keeper(family, settled, belief, place) != told.evidence_id
     if doubled or family.moved(told) or family.canonical(now.person) not in family.adults:
         return replace(told, version=family.evidence[told.evidence_id].item.version, live=False)

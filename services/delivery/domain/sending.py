@@ -73,7 +73,7 @@ def decide(
     if (overtaken := stale(decision, newest)) is not None:
         return overtaken
     if told is not None:
-        if _lives_here(residence) and residence.protected != decision.residence.protected:
+        if _protection_changed(decision, residence):
             return Return("protection_changed")
         return Send(told) if told in routes.served else Return("no_municipality")
     if residence.standing != "resident" and residence.standing != "no_fixed_address":
@@ -82,14 +82,16 @@ def decide(
         return Suppress("turned_18")
     if residence.canonical != decision.child:
         return Return("child_merged")
-    if residence.protected != decision.residence.protected:
+    if _protection_changed(decision, residence):
         return Return("protection_changed")
     municipality = routes.of(residence.canonical, residence.municipality)
     return Send(municipality) if municipality else Return("no_municipality")
 
 
-def _lives_here(residence: ChildResidence) -> bool:
-    return residence.standing in ("resident", "no_fixed_address")
+def _protection_changed(decision: Decision, residence: ChildResidence) -> bool:
+    """Asked of a child that lives here; where it does not, nothing of its whereabouts can be told."""
+    lives_here = residence.standing in ("resident", "no_fixed_address")
+    return lives_here and residence.protected != decision.residence.protected
 
 
 def stale(decision: Decision, newest: NewestDraft | None) -> Return | None:

@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 from events.topics import Topic
 from services.runtime.broker import Broker
-from services.runtime.checks import mends
 from services.runtime.checks.finding import Finding, bad, ok, warn
 from services.runtime.checks.kafka import some
+from services.runtime.checks.mends import restart
 from services.runtime.database import Store
 from services.runtime.watchdog import Watchdog
 
@@ -89,8 +89,3 @@ def _why(reason: str) -> str:
     if reason == "had_perhaps_left":
         return "socialsog restore settle MESSAGE --left  # or --closed, as the municipality says; which: socialsog restore list"
     return "socialsog doctor  # mend what it says of keys, or of the service that is called; work then goes on by itself"
-
-
-def restart(service: str) -> str:
-    """The command that begins a service anew: harmless at any time."""
-    return mends.restart(service)
