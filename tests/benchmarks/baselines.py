@@ -13,6 +13,7 @@ from kafka import KafkaAdminClient, TopicPartition
 from kafka.errors import TopicAlreadyExistsError
 from psycopg.sql import SQL, Identifier
 
+from deploy.provision.kafka import topic_options
 from events.topics import RECORD
 from services.runtime import broker
 from services.runtime.settings import load
@@ -49,7 +50,7 @@ def kafka_rate(environ: dict[str, str], sent: list[Message]) -> float:
     settings = load("intake", environ)
     admin = KafkaAdminClient(**broker.login(settings, ADMIN))
     with suppress(TopicAlreadyExistsError):
-        admin.create_topics({TOPIC: {"num_partitions": RECORD.partitions, "replication_factor": 1}})
+        admin.create_topics({TOPIC: topic_options(RECORD, 1)})
     admin.close()
     context = get_context("spawn")
     pipe, far = context.Pipe()
