@@ -95,6 +95,35 @@ def notifications(everything: bool, as_json: bool) -> None:
     show(kept, ["id", "week", "child", "municipality", "kind", "state", "reason"], as_json)
 
 
+@click.group("acting-municipality")
+def acting_municipality() -> None:
+    """Which municipality acts for a child (*handlekommune*) that is registered in another one."""
+
+
+@acting_municipality.command("list")
+@as_json
+def list_acting(as_json: bool) -> None:
+    """All that are set."""
+    show(call("delivery", OPERATOR, "GET", "/acting-municipality"), ["child", "municipality"], as_json)
+
+
+@acting_municipality.command("set")
+@click.argument("child", metavar="PSEUDONYM")
+@click.argument("municipality", metavar="CODE")
+def set_acting(child: str, municipality: str) -> None:
+    """This municipality, such as 751, acts for the child from now on."""
+    call("delivery", OPERATOR, "POST", "/acting-municipality", {"child": child, "municipality": municipality})
+    click.echo(f"{municipality} acts for {child}")
+
+
+@acting_municipality.command("lift")
+@click.argument("child", metavar="PSEUDONYM")
+def lift_acting(child: str) -> None:
+    """The municipality in the register acts again."""
+    call("delivery", OPERATOR, "POST", f"/acting-municipality/{child}/lift")
+    click.echo(f"the register says who acts for {child}")
+
+
 @click.command("stop-sending")
 @click.option("--reason", required=True, type=click.Choice(["error_suspected", "instructed", "maintenance"]))
 def stop_sending(reason: str) -> None:
@@ -199,6 +228,7 @@ COMMANDS: list[click.Command] = [
     release,
     ledger,
     notifications,
+    acting_municipality,
     stop_sending,
     resume_sending,
     extracts,

@@ -1,4 +1,4 @@
-"""Delivery's doors: a municipality's feed and receipts, the operator's brake and list of deliveries."""
+"""Delivery's doors: a municipality's feed and receipts, the operator's brake, list of deliveries and acting municipalities."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -7,20 +7,21 @@ from uuid import UUID
 
 import msgspec
 from litestar import Request, get, post
-from litestar.exceptions import HTTPException, NotFoundException
-from litestar.params import JSONBody, QueryParameter
+from litestar.exceptions import ClientException, HTTPException, NotFoundException
+from litestar.params import FromPath, JSONBody, QueryParameter
 from litestar.types import ControllerRouterHandler
 
 from events.case import Kind
 from events.delivery import DeliveryState, StateChange
 from events.municipal import Notification, Receipt
-from services.delivery import store
+from events.municipalities import BY_CODE
+from services.delivery import acting, store
 from services.delivery.handlers import take_receipt
 from services.delivery.store import Row
 from services.runtime.database import Store
 from services.runtime.errors import Poison
 from services.runtime.http import actor, allow
-from services.runtime.transaction import LARGEST_INTEGER
+from services.runtime.transaction import LARGEST_INTEGER, Transaction
 
 Call = Request[Any, Any, Any]
 HELD = "the database was restored: `socialsog restore reconcile` must first find out what had left"
@@ -76,7 +77,7 @@ class Sending(msgspec.Struct, frozen=True):
 
 def routes(database: Store) -> Sequence[ControllerRouterHandler]:
     """All doors of the service."""
-    return [*_municipal(database), *_operator(database)]
+    return [*_municipal(database), *_operator(database), *_acting(database)]
 
 
 def _municipal(database: Store) -> list[ControllerRouterHandler]:
@@ -122,21 +123,37 @@ def _operator(database: Store) -> list[ControllerRouterHandler]:
     def resume(request: Call) -> Sending:
         return _brake(database, request, stop=False, reason="resumed")
 
-    @post("/acting-municipality", opt=allow("operator"), status_code=200, sync_to_thread=True)
-    def acting(request: Call, data: JSONBody[ActingMunicipality]) -> ActingMunicipality:
+    return [deliveries, stop, resume]
+
+
+def _acting(database: Store) -> list[ControllerRouterHandler]:
+    @get("/acting-municipality", opt=allow("operator", "auditor"), sync_to_thread=True)
+    def listed() -> list[ActingMunicipality]:
         with database.transaction() as transaction:
-            store.set_acting(transaction, data.child, data.municipality)
-            transaction.audit(
-                "alteration",
-                "acting_municipality_set",
-                purpose="delivery",
-                actor=actor(request).principal,
-                subjects=[data.child],
-                municipality=data.municipality,
-            )
+            return [ActingMunicipality(child, municipality) for child, municipality in acting.listed(transaction).items()]
+
+    @post("/acting-municipality", opt=allow("operator"), status_code=200, sync_to_thread=True)
+    def put(request: Call, data: JSONBody[ActingMunicipality]) -> ActingMunicipality:
+        if data.municipality not in BY_CODE:
+            raise ClientException("not valid: municipality (no Danish municipality has this code)")
+        with database.transaction() as transaction:
+            acting.put(transaction, data.child, data.municipality)
+            _audit_acting(transaction, request, "acting_municipality_set", data.child, data.municipality)
         return data
 
-    return [deliveries, stop, resume, acting]
+    @post("/acting-municipality/{child:uuid}/lift", opt=allow("operator"), status_code=204, sync_to_thread=True)
+    def lift(request: Call, child: FromPath[UUID]) -> None:
+        with database.transaction() as transaction:
+            if not acting.lift(transaction, child):
+                raise NotFoundException("no acting municipality is set for this child")
+            _audit_acting(transaction, request, "acting_municipality_lifted", child, None)
+
+    return [listed, put, lift]
+
+
+def _audit_acting(transaction: Transaction, request: Call, action: str, child: UUID, municipality: str | None) -> None:
+    principal = actor(request).principal
+    transaction.audit("alteration", action, purpose="delivery", actor=principal, subjects=[child], municipality=municipality)
 
 
 def _brake(database: Store, request: Call, *, stop: bool, reason: str) -> Sending:

@@ -103,7 +103,7 @@ SENDING = "sending"
 RESTORED = "restored"
 """The hold that a restore leaves behind: `socialsog restore reconcile` ends it, and nothing else."""
 
-GRANTS = {"receipt": "SELECT, INSERT", "brake": "SELECT, INSERT, UPDATE, DELETE"}
+GRANTS = {"receipt": "SELECT, INSERT", **dict.fromkeys(("acting", "brake"), "SELECT, INSERT, UPDATE, DELETE")}
 """What the service's role may do where it is not reading, adding and changing. What a municipality answered stays."""
 
 _AWAITED = """delivery.state = 'sent' AND NOT EXISTS (
@@ -293,21 +293,6 @@ def unanswered(transaction: Transaction, before: datetime) -> list[Unanswered]:
 def offered(transaction: Transaction, message_id: UUID) -> None:
     """Count another offer of a message."""
     transaction.execute(_OFFERED, {"message": message_id, "now": transaction.now})
-
-
-def acting(transaction: Transaction, child: UUID) -> dict[UUID, str]:
-    """The acting municipality (*handlekommune*) of a child, where another one than the register's acts."""
-    rows = transaction.execute("SELECT child, municipality FROM acting WHERE child = :child", {"child": child}).all()
-    return {row.child: row.municipality for row in rows}
-
-
-def set_acting(transaction: Transaction, child: UUID, municipality: str) -> None:
-    """Another municipality acts for this child from now on."""
-    transaction.execute(
-        "INSERT INTO acting (child, municipality) VALUES (:child, :municipality) "
-        "ON CONFLICT (child) DO UPDATE SET municipality = excluded.municipality",
-        {"child": child, "municipality": municipality},
-    )
 
 
 def stopped(transaction: Transaction) -> bool:

@@ -70,6 +70,11 @@ def test_an_acting_municipality_goes_before_delegation_and_register() -> None:
     assert decide(decision(), None, residence(), None, routes) == Send("751")
 
 
+def test_work_that_another_municipality_does_for_the_acting_one_is_done_there() -> None:
+    routes = Routes({CHILD: "825"}, ROUTES.delegations, ROUTES.served)
+    assert decide(decision(), None, residence(), None, routes) == Send("813")
+
+
 @pytest.mark.parametrize("standing", ["dead", "emigrated", "disappeared", "annulled", "unknown"])
 def test_who_is_not_here_any_more_is_not_written_about(standing: str) -> None:
     assert verdict(standing=standing) == Suppress(standing)

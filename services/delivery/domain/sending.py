@@ -57,8 +57,9 @@ class Routes(msgspec.Struct, frozen=True):
     served: frozenset[str]
 
     def of(self, child: UUID, registered: str | None) -> str | None:
-        """Acting municipality, else delegation, else the register's; None where nobody can be reached."""
-        chosen = self.acting.get(child) or self.delegations.get(registered or "") or registered
+        """The acting municipality or else the register's, or whoever does its work; None where nobody can be reached."""
+        responsible = self.acting.get(child) or registered or ""
+        chosen = self.delegations.get(responsible, responsible)
         return chosen if chosen in self.served else None
 
 
