@@ -42,4 +42,21 @@ def close(principal: str, pseudonym: str, reason: str) -> None:
     click.echo(f"{pseudonym} is closed")
 
 
+@identity.command()
+@acting_as("clerk", "Whose credential.")
+@as_json
+def linked(principal: str, as_json: bool) -> None:
+    """What was linked."""
+    show(call("identity", principal, "GET", "/linked"), ["pseudonym", "kind", "actor", "at"], as_json)
+
+
+@identity.command()
+@acting_as("clerk", "Whose credential.")
+@click.argument("pseudonym")
+def unlink(principal: str, pseudonym: str) -> None:
+    """Take a wrong link back: whoever it is waits again, and letters that rested on it are corrected."""
+    call("identity", principal, "POST", f"/linked/{pseudonym}/undo")
+    click.echo(f"{pseudonym} is not linked any more")
+
+
 COMMANDS: list[click.Command] = [identity]

@@ -18,7 +18,8 @@ from events.http.identity import (
     UnmaskAnswer,
     UnmaskRequest,
 )
-from services.identity.doors import waiting
+from services.identity.doors import linked, waiting
+from services.identity.doors.linked import Linked
 from services.identity.doors.register import whole_register
 from services.identity.doors.residence import residence
 from services.identity.doors.resolve import resolve
@@ -83,7 +84,17 @@ def _clerk_doors(store: Store) -> list[ControllerRouterHandler]:
         with store.transaction() as transaction:
             waiting.close(transaction, pseudonym, data, actor(request).principal)
 
-    return [list_waiting, link, close]
+    @get("/linked", opt=allow("clerk"), sync_to_thread=True)
+    def list_linked(request: AnyRequest) -> list[Linked]:
+        with store.transaction() as transaction:
+            return linked.list_linked(transaction, actor(request).principal)
+
+    @post("/linked/{pseudonym:uuid}/undo", opt=allow("clerk"), status_code=204, sync_to_thread=True)
+    def undo(pseudonym: FromPath[UUID], request: AnyRequest) -> None:
+        with store.transaction() as transaction:
+            linked.undo(transaction, pseudonym, actor(request).principal)
+
+    return [list_waiting, link, close, list_linked, undo]
 
 
 def _register_doors(store: Store) -> list[ControllerRouterHandler]:

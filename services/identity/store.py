@@ -151,7 +151,7 @@ Table(
 GRANTS = {
     **dict.fromkeys(("person", "address", "parent", "custody", "institution"), "SELECT, INSERT, DELETE"),
     "touched": "SELECT, INSERT, UPDATE, DELETE",
-    "link": "SELECT, INSERT",
+    "link": "SELECT, INSERT, DELETE",
     "quarantine": "SELECT, INSERT",
 }
 """What the service's role may do where it is not reading, adding and changing. The register's rows are replaced whole."""

@@ -181,9 +181,29 @@ def test_the_clerk_links_and_closes(vault: Vault, client: TestClient[Any]) -> No
         closed.pseudonym: (1, Alias(closed.pseudonym, closed.pseudonym, "unidentifiable")),
     }
     assert vault.resolve(foreign, nobody, kind="ENR") == [
-        Resolved(target, "identified"),
+        Resolved(linked.pseudonym, "identified"),
         Resolved(closed.pseudonym, "unidentifiable"),
     ]
+
+
+def test_a_wrong_link_is_undone_for_what_was_recorded_before_it_and_after(vault: Vault, client: TestClient[Any]) -> None:
+    known, right, foreign = person(), person(), "060649AAAA"
+    vault.load(known, right, kind="full")
+    target, other, (waits,) = vault.who(known), vault.who(right), vault.resolve(foreign, kind="ENR")
+    clerk = {"authorization": "Bearer clerk"}
+    assert client.post(f"/linked/{waits.pseudonym}/undo", headers=clerk).status_code == 404
+    assert client.post(f"/waiting/{waits.pseudonym}/link", headers=clerk, json={"cpr": known["cpr"]}).status_code == 204
+    assert vault.resolve(foreign, kind="ENR") == [Resolved(waits.pseudonym, "identified")], "its own"
+    (listed,) = client.get("/linked", headers=clerk).json()
+    assert (listed["pseudonym"], listed["number"], listed["cpr"]) == (str(waits.pseudonym), foreign, known["cpr"])
+    assert client.post(f"/linked/{waits.pseudonym}/undo", headers=clerk).status_code == 204
+    assert client.post(f"/linked/{waits.pseudonym}/undo", headers=clerk).status_code == 404
+    assert vault.aliases()[waits.pseudonym] == (2, Alias(waits.pseudonym, waits.pseudonym, "waiting"))
+    assert [row["pseudonym"] for row in client.get("/waiting", headers=clerk).json()] == [str(waits.pseudonym)]
+    assert (vault.who(known), vault.who(right)) == (target, other), "whom it was linked to stays who it was"
+    assert client.post(f"/waiting/{waits.pseudonym}/link", headers=clerk, json={"cpr": right["cpr"]}).status_code == 204
+    assert vault.aliases()[waits.pseudonym] == (3, Alias(waits.pseudonym, other, "identified"))
+    assert {"waiting_linked", "links_listed", "link_undone"} <= {entry.action for entry in vault.entries()}
 
 
 def test_doors_let_in_only_whom_they_are_for(vault: Vault, client: TestClient[Any]) -> None:

@@ -14,11 +14,13 @@ DOORS: dict[str, dict[str, tuple[str, ...]]] = {
     "identity": {
         "GET /register-files": READERS,
         "GET /register-quarantine": READERS,
+        "GET /linked": ("clerk",),
         "GET /waiting": ("clerk",),
         "POST /residence": ("delivery",),
         "POST /resolve": ("intake",),
         "POST /ties": ("screening",),
         "POST /unmask": ("notification",),
+        "POST /linked/{pseudonym:uuid}/undo": ("clerk",),
         "POST /waiting/{pseudonym:uuid}/close": ("clerk",),
         "POST /waiting/{pseudonym:uuid}/link": ("clerk",),
     },
@@ -45,7 +47,9 @@ DOORS: dict[str, dict[str, tuple[str, ...]]] = {
         "GET /deliveries": READERS,
         "GET /restore/letters": READERS,
         "GET /v1/notifications": ("municipality",),
+        "GET /acting-municipality": READERS,
         "POST /acting-municipality": ("operator",),
+        "POST /acting-municipality/{child:uuid}/lift": ("operator",),
         "POST /restore/letters/{message_id:uuid}": ("operator",),
         "POST /restore/reconcile": ("operator",),
         "POST /resume-sending": ("operator",),
@@ -63,7 +67,9 @@ _PLACES = {
     "{version:int}": "1",
     "{week:str}": "2026-W38",
     "{name:str}": "2026-1",
-    **dict.fromkeys(("{pseudonym:uuid}", "{draft_id:uuid}", "{message_id:uuid}"), "00000000-0000-4000-8000-000000000000"),
+    **dict.fromkeys(
+        ("{pseudonym:uuid}", "{child:uuid}", "{draft_id:uuid}", "{message_id:uuid}"), "00000000-0000-4000-8000-000000000000"
+    ),
 }
 
 

@@ -16,13 +16,19 @@ _GIVE = f"""
     ORDER BY kind, number
     ON CONFLICT (kind, number) DO NOTHING
 """
+# A number that a clerk has linked keeps a pseudonym of its own: what is recorded under it goes with it when the link is undone.
+_IDENTITY = """
+    SELECT i.kind, i.number, i.borrowed, coalesce(CASE WHEN i.borrowed THEN (
+        SELECT own.pseudonym FROM link JOIN pseudonym own USING (kind, number) WHERE kind = i.kind AND number = i.number
+    ) END, i.pseudonym) AS pseudonym FROM identity i
+"""
 # Nearly every number asked for is its person's own and has a current line in the register: such a group needs no looking at, and
 # its pseudonym is given out by the statement that finds it. Without a standing are those that `give_out` has to look at.
 _FIND_AND_GIVE_OUT = f"""
     WITH found AS MATERIALIZED (
         SELECT asked.place, i.kind, i.number, i.pseudonym, s.standing, CASE WHEN s.pseudonym IS NULL AND NOT i.borrowed
             AND i.kind = 'CPR' THEN EXISTS (SELECT FROM person p WHERE p.cpr = i.number AND p.current_cpr IS NULL) END AS plain
-        FROM {_ASKED} WITH ORDINALITY AS asked (kind, number, place) LEFT JOIN identity i USING (kind, number)
+        FROM {_ASKED} WITH ORDINALITY AS asked (kind, number, place) LEFT JOIN ({_IDENTITY}) AS i USING (kind, number)
         LEFT JOIN pseudonym s USING (pseudonym)
     ), given AS (
         INSERT INTO pseudonym (pseudonym, canonical, standing, kind, number, since)
