@@ -113,6 +113,8 @@ _AWAITED = """delivery.state = 'sent' AND NOT EXISTS (
 LEDGER_VIEW = ledger_view(f"""
     SELECT week, 'approved' AS measure, count(*) AS amount FROM delivery GROUP BY week
     UNION ALL SELECT week, CASE state WHEN 'received' THEN 'sent' ELSE state END, count(*) FROM delivery GROUP BY 1, 2
+    UNION ALL SELECT NULL, 'unsent_since:letters', extract(epoch FROM min(changed_at))::bigint
+        FROM delivery WHERE state = 'pending' HAVING count(*) > 0
     UNION ALL SELECT NULL, 'unanswered_since:' || municipality, extract(epoch FROM min(changed_at))::bigint FROM delivery
         WHERE {_AWAITED} GROUP BY municipality
     UNION ALL SELECT NULL, 'unaccepted_since:' || municipality, extract(epoch FROM min(changed_at))::bigint FROM delivery

@@ -68,6 +68,9 @@ FROM_DATABASE: Mapping[str, Measured] = {
     "socialsog_runs": Measured("Weekly runs by status.", ("status",)),
     "socialsog_run_timestamp_seconds": Measured("When the newest weekly run began, in Unix seconds."),
     "socialsog_run_candidates": Measured("Children that the newest weekly run found."),
+    "socialsog_looked_timestamp_seconds": Measured(
+        "When runs and alarms were last looked at to the end, in Unix seconds.", ("name",)
+    ),
     "socialsog_drafts": Measured("Drafts by state.", ("state",)),
     "socialsog_draft_oldest_timestamp_seconds": Measured("When the oldest undecided draft was asked for, in Unix seconds."),
     "socialsog_deliveries": Measured("Deliveries by municipality and state.", ("municipality", "state")),

@@ -73,6 +73,7 @@ def build(settings: Settings) -> Service:
     watch = Watch(service.store, limits, period, lambda: ledger.vitals(settings))
     service.every("scheduler", SCHEDULER_SECONDS, watch.noting(runner.scheduled))
     service.every("alarms", LOOK_SECONDS, watch.look_if_due)
+    service.check(watch.check)
     service.serve([*api.routes(runner), *alarm_api.routes(watch)])
     service.measure(GAUGES)
     return service

@@ -233,5 +233,6 @@ GAUGES = """
     UNION ALL SELECT 'socialsog_run_timestamp_seconds', NULL, NULL, extract(epoch FROM max(started_at))::float8 FROM run
     UNION ALL SELECT 'socialsog_run_candidates', NULL, NULL, count(*)::float8
         FROM candidate JOIN run USING (run_id) WHERE week = (SELECT max(week) FROM run)
+    UNION ALL SELECT 'socialsog_looked_timestamp_seconds', name, NULL, extract(epoch FROM at)::float8 FROM look
     UNION ALL SELECT 'socialsog_alarm', kind, level, count(*)::float8 FROM alarm WHERE cleared_at IS NULL GROUP BY kind, level
 """

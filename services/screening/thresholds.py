@@ -15,9 +15,11 @@ PERIOD_SECONDS = 60
 """How often alarms are looked for: a few cheap queries, and nobody acts on any of them within less than a minute."""
 VARIABLES = {
     "SOCIALSOG_ALARM_FLOOD_HOURS": "flood_hours",
+    "SOCIALSOG_ALARM_RUN_HOURS": "run_hours",
     "SOCIALSOG_ALARM_MISSING_HOURS": "missing_hours",
     "SOCIALSOG_ALARM_REFUSED_HOURS": "refused_hours",
     "SOCIALSOG_ALARM_DRAFT_DAYS": "draft_days",
+    "SOCIALSOG_ALARM_UNSENT_HOURS": "unsent_hours",
     "SOCIALSOG_ALARM_RECEIPT_HOURS": "receipt_hours",
     "SOCIALSOG_ALARM_ACCEPTED_DAYS": "accepted_days",
     "SOCIALSOG_ALARM_DEAD_HOURS": "dead_hours",

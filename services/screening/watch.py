@@ -13,6 +13,8 @@ from typing import Any
 import msgspec
 
 from services.ledger import Measure
+from services.runtime.checks.finding import Finding, bad, ok
+from services.runtime.checks.mends import restart
 from services.runtime.database import Store
 from services.runtime.errors import describe, is_transient
 from services.runtime.transaction import Transaction
@@ -140,6 +142,20 @@ class Watch:
         for action, alarm in told.told():
             codes: dict[str, Any] = _codes(alarm)
             transaction.audit("alteration", action, purpose="operation", **codes)
+
+    def check(self) -> list[Finding]:
+        """For the doctor: a look that fails leaves the alarms as they were, which looks like peace."""
+        try:
+            with self.store.transaction() as transaction:
+                found = looks(transaction)
+        except Exception as error:
+            if not is_transient(error):
+                raise
+            return []  # the doctor has said that no database answers
+        if self.late(found):
+            what = f"nobody has looked for alarms for {LATE_PERIODS} periods of {self.period:.0f} s"
+            return [bad("alarms", what, restart(self.store.service))]
+        return [ok("alarms", "looked for")]
 
     def late(self, looks: Iterable[Look]) -> bool:
         """Whether the last look for alarms is so old (or never was) that the scheduler counts as dead."""

@@ -30,7 +30,7 @@ from services.runtime.http import application
 from services.runtime.lease import Lease
 from services.runtime.settings import load
 from services.screening import alarm_api, watch
-from services.screening.domain.limits import Limits
+from services.screening.domain.limits import Limits, Step
 from services.screening.watch import Watch
 from tests.conftest import new_system
 from tests.owned_store import OwnedStore
@@ -38,6 +38,7 @@ from tests.screening_samples import W38, W39, World, record, within
 
 HOUR = timedelta(hours=1)
 MONDAY = weeks.end(W38) + 5 * HOUR
+NEVER = Step(10**6, 10**6)
 OTHERS = ("intake", "identity", "notification", "delivery")
 
 
@@ -54,6 +55,7 @@ class Desk:
     def clear(self) -> None:
         """As new: a first week in which every district has delivered."""
         self.real = timedelta(0)
+        self.limits = Limits(W38, time(12), run_hours=NEVER)  # nearly no test here runs its weeks
         for store in (self.store, *self.others.values()):
             store.empty()
         self.world = World(self.store)
@@ -63,7 +65,7 @@ class Desk:
 
     def another(self) -> Watch:
         """A watch that knows nothing but what is in the database."""
-        return Watch(self.store, Limits(W38, time(12)), 60, self.read)
+        return Watch(self.store, self.limits, 60, self.read)
 
     def read(self) -> tuple[datetime, list[ledger.Measure]]:
         real, measures = ledger.vitals(self.settings)
@@ -172,6 +174,26 @@ def test_no_receipt(desk: Desk) -> None:
     desk.execute("delivery", insert(delivery_tables.tables["delivery"]).values(SENT))
     received = text("UPDATE delivery SET state = 'received'")
     lives(desk, ("no_receipt", "147"), lambda: desk.execute("delivery", received), {"later": 48 * HOUR})
+
+
+def test_a_letter_that_cannot_leave(desk: Desk) -> None:
+    row = {**SENT, "state": "pending", "municipality": None, "message_id": None}
+    desk.execute("delivery", insert(delivery_tables.tables["delivery"]).values(row))
+    sent = text("UPDATE delivery SET state = 'acknowledged', municipality = '147'")
+    lives(desk, ("unsent", "letters"), lambda: desk.execute("delivery", sent), {"later": 48 * HOUR})
+
+
+def test_a_week_that_waits_for_a_catalogue(desk: Desk) -> None:
+    desk.limits = Limits(W38, time(12))
+    desk.watch = desk.another()
+    assert desk.look() == {}
+    desk.world.now(weeks.after_end(W38, time(12)))
+
+    def approve_and_run() -> None:
+        desk.world.approve()
+        assert desk.world.runner.due("schedule")[0].added
+
+    lives(desk, ("run_late", W38), approve_and_run, {"later": 24 * HOUR})
 
 
 def test_received_and_not_accepted(desk: Desk) -> None:
@@ -297,7 +319,9 @@ def test_the_schedule_itself_and_that_a_failing_look_never_stops_it(desk: Desk) 
     desk.another().noting(lambda: None)()
     desk.real -= timedelta(seconds=901)
     desk.execute("screening", "UPDATE look SET at = at - interval '1 hour' WHERE name = 'alarms'")
+    assert [each.level for each in desk.watch.check()] == ["bad"], "the doctor says that nobody has looked"
     assert desk.look() == {}
+    assert [each.level for each in desk.watch.check()] == ["ok"]
 
 
 def test_copies_that_look_at_once_tell_once(desk: Desk) -> None:

@@ -82,7 +82,20 @@ def test_all_is_well_and_each_line_says_of_what(system: System) -> None:
     wait_until(lambda: becomes_well(system), DEADLINE_SECONDS, "all is well")
     result = run(system)
     assert result.exit_code == 0, result.output
-    for check in ("kafka", "topics", "copies", "rights", "schema", "clock", "secrets", "keys", "disk", "lag", "dead letters"):
+    for check in (
+        "kafka",
+        "topics",
+        "copies",
+        "rights",
+        "schema",
+        "clock",
+        "secrets",
+        "keys",
+        "disk",
+        "lag",
+        "dead letters",
+        "alarms",
+    ):
         assert f" {check} " in result.output
     assert all(f" {service} " in result.output for service in SERVICES)
 

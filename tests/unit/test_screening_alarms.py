@@ -30,8 +30,10 @@ def seconds(moment: datetime) -> int:
 
 
 def vitals(business: datetime = REAL, real: datetime = REAL, stalled: dict[str, Stall] | None = None, **services: Any) -> Vitals:
-    """A snapshot in which every district has delivered; `screening={"braked:2026-W40": 1}` and so on."""
+    """A snapshot in which every district has delivered, and all was run; `screening={"braked:2026-W40": 1}` and so on."""
     covered = {("screening", f"covers:{each}"): seconds(weeks.end("2026-W52")) for each in DISTRICTS}
+    if not any(name.startswith("candidates:") for name in services.get("screening", {})):
+        covered["screening", "candidates:2026-W52"] = 40
     given_ = {(service, name): amount for service, measures in services.items() for name, amount in measures.items()}
     return Vitals(business, real, covered | given_, stalled or {})
 
@@ -91,6 +93,14 @@ def test_waiting_longer_never_counts_less_and_never_more_than_days_do(since: dat
     ("measures", "now", "key", "warned", "escalated"),
     [
         ({"screening": {"braked:2026-W38": seconds(REAL)}}, REAL, ("flood", W38), 0 * HOUR, 24 * HOUR),
+        (
+            {"screening": {"candidates:2026-W38": 40}},
+            weeks.after_end(W39, time(12)),
+            ("run_late", W39),
+            0 * HOUR,
+            24 * HOUR,
+        ),
+        ({"delivery": {"unsent_since:letters": seconds(REAL)}}, REAL, ("unsent", "letters"), 24 * HOUR, 72 * HOUR),
         ({"delivery": {"unanswered_since:147": seconds(REAL)}}, REAL, ("no_receipt", "147"), 24 * HOUR, 72 * HOUR),
         (
             {"delivery": {"unaccepted_since:147": seconds(moment("2026-09-28T05:00"))}},
@@ -176,6 +186,16 @@ def test_before_the_first_week_is_over_no_district_is_missing_and_then_each_that
     assert levels(nobody) == {}
     due = Vitals(weeks.after_end(W38, time(12)), REAL, {})
     assert levels(due) == {("missing_district", each): "warn" for each in DISTRICTS}
+
+
+def test_a_week_is_late_only_when_nothing_but_the_system_keeps_it() -> None:
+    late = weeks.after_end(W38, time(12))
+    first = Vitals(late, REAL, {("screening", f"covers:{each}"): seconds(weeks.end(W38)) for each in DISTRICTS})
+    assert levels(first) == {("run_late", W38): "warn"}
+    district = Vitals(late, REAL, dict(list(first.amounts.items())[1:]))
+    assert {kind for kind, _ in levels(district)} == {"missing_district"}, "the district is what it waits for"
+    braked = {"candidates:2026-W38": 900, "braked:2026-W38": seconds(late)}
+    assert {kind for kind, _ in levels(vitals(weeks.after_end(W39, time(12)), screening=braked))} == {"flood"}
 
 
 def test_clocks_are_compared_with_the_database_and_with_each_other() -> None:

@@ -17,9 +17,11 @@ from services.screening.domain.vitals import Vitals, moment
 Kind = Literal[
     "zero",
     "flood",
+    "run_late",
     "missing_district",
     "refused_files",
     "draft_old",
+    "unsent",
     "no_receipt",
     "not_accepted",
     "dead_letters",
@@ -96,6 +98,17 @@ def flood(vitals: Vitals, limits: Limits) -> Iterator[Alarm]:
         yield from _aged("flood", week, hours, limits.flood_hours, f"run held by the brake for {hours} hours")
 
 
+def run_late(vitals: Vitals, limits: Limits) -> Iterator[Alarm]:
+    """Every district has delivered, the deadline is over, and the week is not run: a catalogue or a record is waited for."""
+    runs = vitals.labelled("screening", "candidates")
+    week = weeks.following(max(runs)) if runs else limits.first_week
+    covers = vitals.labelled("screening", "covers")
+    delivered = all(district in covers and moment(covers[district]) >= weeks.end(week) for district in DISTRICTS)
+    if delivered and not vitals.labelled("screening", "braked"):
+        hours = _hours(weeks.after_end(week, limits.deadline), vitals.business)
+        yield from _aged("run_late", week, hours, limits.run_hours, f"not run {hours} hours after the deadline")
+
+
 def missing_district(vitals: Vitals, limits: Limits) -> Iterator[Alarm]:
     """A district does not cover a week whose deadline is over, whether that week waits for it or was run without it."""
     covers = vitals.labelled("screening", "covers")
@@ -123,6 +136,13 @@ def draft_old(vitals: Vitals, limits: Limits) -> Iterator[Alarm]:
     for state, since in vitals.labelled("notification", "draft_since").items():
         days = limits.calendar.passed(moment(since), vitals.business)
         yield from _aged("draft_old", state, days, limits.draft_days, f"oldest draft {state} for {days} working days")
+
+
+def unsent(vitals: Vitals, limits: Limits) -> Iterator[Alarm]:
+    """A letter was approved and has not left: its municipality has no key, sending is stopped, or a door does not answer."""
+    for code, since in vitals.labelled("delivery", "unsent_since").items():
+        hours = _hours(moment(since), vitals.business)
+        yield from _aged("unsent", code, hours, limits.unsent_hours, f"oldest approved and not sent for {hours} hours")
 
 
 def no_receipt(vitals: Vitals, limits: Limits) -> Iterator[Alarm]:
@@ -177,9 +197,11 @@ def scheduler(vitals: Vitals, limits: Limits) -> Iterator[Alarm]:
 RULES: tuple[Callable[[Vitals, Limits], Iterator[Alarm]], ...] = (
     zero,
     flood,
+    run_late,
     missing_district,
     refused_files,
     draft_old,
+    unsent,
     no_receipt,
     not_accepted,
     dead_letters,

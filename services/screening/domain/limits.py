@@ -22,12 +22,16 @@ class Limits:
     deadline: time
     flood_hours: Step = Step(0, 24)
     """Hours (business) that a run may be held: a warning at once, because nothing of that week is drafted meanwhile."""
+    run_hours: Step = Step(0, 24)
+    """Hours (business) after Monday's deadline that a week may wait although every district has delivered."""
     missing_hours: Step = Step(0, 24)
     """Hours (business) after Monday's deadline: now the week can be run without it; a day later somebody must have decided."""
     refused_hours: Step = Step(0, 24)
     """Hours (business) that a refused delivery may lie: who delivered it does not know of that unless somebody says so."""
     draft_days: Step = Step(1, 3)
     """Working days that a draft may lie: a child waits for it."""
+    unsent_hours: Step = Step(24, 72)
+    """Hours (business) that an approved letter may lie: it leaves within a minute, so that a day is a cause that stays."""
     receipt_hours: Step = Step(24, 72)
     """Hours (business) without any receipt: delivery offers again after 24; after three days somebody must have telephoned."""
     accepted_days: Step = Step(3, 6)
