@@ -13,6 +13,7 @@ key, whoever learns one that was replaced can write nothing after it.
 import fcntl
 import hmac
 import os
+import time
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from functools import partial
@@ -118,6 +119,11 @@ class Journal:
         file.truncate()
         lines = tail[:whole].splitlines()
         return msgspec.json.decode(lines[-1], type=_Line) if lines else _FIRST
+
+    def set_aside(self) -> None:
+        """Begin another journal; what stands in this one is kept beside it under another name."""
+        if self.path.exists():
+            self.path.rename(self.path.with_name(f"{FILE}.{time.time_ns()}.unread"))
 
     def read(self) -> Iterator[Entry]:
         """All entries, in order. Raises JournalAltered; FileNotFoundError where there is no journal."""

@@ -72,6 +72,11 @@ def any_open(transaction: Transaction) -> bool:
     return bool(transaction.execute(query).scalar_one())
 
 
+def messages(transaction: Transaction) -> set[UUID]:
+    """The ids of all of them, whatever became of them."""
+    return set(transaction.execute("SELECT message_id FROM left_letter").scalars())
+
+
 def about(transaction: Transaction, child: Sequence[str]) -> list[Left]:
     """What left about a child and is not matched yet, locked."""
     rows = transaction.execute(_ABOUT, {"child": list(child)}).all()

@@ -48,6 +48,8 @@ def restore_routes(database: Store, journal: Journal, sender: Sender) -> Sequenc
             raise _refuse(
                 f"line {error} of the dispatch journal does not follow from those before: find an unaltered copy"
             ) from None
+        if data.without_journal:
+            journal.set_aside()
         sender.offer_everything_unanswered()
         return result
 

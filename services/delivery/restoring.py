@@ -1,9 +1,12 @@
 """After a restore: what the dispatch journal knows and the database does not, and what becomes of letters that had left already.
 
-Until `reconcile` has read the journal nothing leaves. From then on each letter is compared before it is sent; one that had left
-is not sent again but takes over the message that was sent, with the answers to it.
+Until `reconcile` has read the journal nothing leaves. `make restore` holds all sending; where a database came back by other means
+(a snapshot of its disk, another server that took over), delivery sees it by the journal before it sends its first letter. From
+then on each letter is compared before it is sent; one that had left is not sent again but takes over the message that was sent,
+with the answers to it.
 """
 
+import logging
 from collections.abc import Iterable, Sequence
 from uuid import UUID
 
@@ -11,12 +14,16 @@ import msgspec
 
 from events.municipal import Receipt
 from services.delivery import left, store
-from services.delivery.dispatch import Answered, Journal, Sent
+from services.delivery.dispatch import Answered, Journal, JournalAltered, Sent
 from services.delivery.domain.states import advance, answer
 from services.delivery.handlers import publish, take_receipt
 from services.delivery.left import Letter
 from services.delivery.store import Row
+from services.runtime.database import Store
+from services.runtime.errors import Transient
 from services.runtime.transaction import Transaction
+
+log = logging.getLogger(__name__)
 
 
 class Reconciled(msgspec.Struct, frozen=True):
@@ -47,6 +54,30 @@ def reconcile(transaction: Transaction, journal: Journal | None, actor: str) -> 
         **msgspec.structs.asdict(result),
     )  # fmt: skip
     return result
+
+
+def hold_if_older(database: Store, journal: Journal) -> None:
+    """Hold all sending where the journal tells of letters that the database has never heard of, or where it was altered."""
+    with database.transaction() as transaction:
+        if not store.held(transaction) and (reason := _disagrees(transaction, journal)) is not None:
+            store.hold(transaction)
+            transaction.audit("alteration", "sending_held", purpose="operation", reason=reason)
+            log.error("sending_held", extra={"reason": reason})
+
+
+def _disagrees(transaction: Transaction, journal: Journal) -> str | None:
+    try:
+        sent = {entry.message_id for entry in journal.read() if isinstance(entry, Sent)}
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise Transient(f"dispatch_journal_unreadable errno={error.errno}") from None
+    except JournalAltered:
+        return "journal_altered"
+    # A letter that was written down and then overtaken never left: its delivery is known all the same.
+    known = {journal.message_id(each) for each in store.notifications(transaction)} | left.messages(transaction)
+    unknown = sent - known
+    return "database_older_than_journal" if unknown - store.known_messages(transaction, list(unknown)) else None
 
 
 def _entries(journal: Journal | None) -> tuple[dict[UUID, Sent], dict[UUID, list[Receipt]]]:

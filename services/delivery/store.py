@@ -184,6 +184,9 @@ _UNANSWERED = f"""
     WHERE message.offered_at < :before AND {_AWAITED} ORDER BY cursor FOR UPDATE OF message
 """
 _BRAKE = "INSERT INTO brake (name, stopped, reason) VALUES (:name, false, 'never_stopped') ON CONFLICT (name) DO NOTHING"
+_HOLD = """
+    INSERT INTO brake (name, stopped, reason) VALUES (:name, true, :name) ON CONFLICT (name) DO UPDATE SET stopped = true
+"""
 _OFFERED = "UPDATE message SET offers = offers + 1, offered_at = :now WHERE message_id = :message"
 
 
@@ -280,6 +283,11 @@ def pass_cursors(transaction: Transaction, used: Iterable[tuple[str, int]]) -> N
         transaction.execute(_PASS, rows)
 
 
+def notifications(transaction: Transaction) -> list[UUID]:
+    """The ids of all that was ever approved, whatever became of it."""
+    return list(transaction.execute("SELECT notification_id FROM delivery").scalars())
+
+
 def known_messages(transaction: Transaction, messages: Sequence[UUID]) -> set[UUID]:
     """Which of these messages a delivery is known to have been sent as."""
     query = "SELECT message_id FROM delivery WHERE message_id = ANY(:messages)"
@@ -303,6 +311,11 @@ def stopped(transaction: Transaction) -> bool:
     """
     transaction.execute(_BRAKE, {"name": SENDING})
     return any(transaction.execute("SELECT stopped FROM brake FOR SHARE").scalars().all())
+
+
+def hold(transaction: Transaction) -> None:
+    """Hold all sending until `reconcile` has found out what had left."""
+    transaction.execute(_HOLD, {"name": RESTORED})
 
 
 def held(transaction: Transaction) -> bool:

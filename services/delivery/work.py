@@ -27,7 +27,7 @@ from services.delivery.domain.left import AlreadyLeft, Telling, Unclear, compare
 from services.delivery.domain.sending import OVERTAKEN, Return, Routes, Send, Verdict, decide, stale
 from services.delivery.domain.states import advance
 from services.delivery.handlers import publish
-from services.delivery.restoring import adopt
+from services.delivery.restoring import adopt, hold_if_older
 from services.delivery.sealing import Keys
 from services.delivery.store import Row
 from services.runtime.database import Store
@@ -60,9 +60,12 @@ class Sealed:
     told: Telling
 
 
-@dataclass(frozen=True)
+@dataclass
 class Sender:
-    """Does the `send` work. The doors are given as callables, so that tests need no other service."""
+    """Does the `send` work. The doors are given as callables, so that tests need no other service.
+
+    `compared`: whether database and journal were compared since the process began.
+    """
 
     database: Store
     residence: Residence
@@ -71,9 +74,13 @@ class Sender:
     journal: Journal
     delegations: dict[str, str]
     served: frozenset[str]
+    compared: bool = False
 
     def send(self, item: WorkItem) -> Effects:
         """Send one approved letter, or say why not."""
+        if not self.compared:
+            hold_if_older(self.database, self.journal)
+            self.compared = True
         decision = msgspec.json.decode(item.payload, type=Decision)
         notification_id = UUID(item.key)
         verdict, compares = self._verdict(decision)
