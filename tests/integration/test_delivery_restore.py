@@ -237,7 +237,7 @@ def test_nothing_leaves_that_was_not_written_down(desk: Desk) -> None:
     assert reasons(desk) == ["Transient: dispatch_journal_unreadable errno=20"]
     desk.sender.compared = True  # the disk went away after delivery had begun
     due(desk)
-    assert reasons(desk) == ["Transient: dispatch_journal_unwritable errno=20"]
+    assert reasons(desk) == ["Transient: dispatch_journal_unwritable errno=17"]
     desk.journal.path.parent.unlink()
     due(desk)
     (entry,) = desk.journal.read()
