@@ -72,7 +72,8 @@ def announce(transaction: Transaction, ids: Collection[UUID], lookup: Lookup | N
 def item(row: "Row[Any]", lookup: Lookup | None) -> EvidenceItem:
     """What may be told of a row of evidence. Without an approved catalogue nothing counts."""
     entry = lookup.find(row.code_scheme, row.code) if lookup else None
-    counts = lookup is not None and lookup.counts(row.code_scheme, row.code, row.role, row.outcome, row.occurred_on)
+    facts = (row.code_scheme, row.code, row.role, row.outcome, row.child_present, row.occurred_on)
+    counts = lookup is not None and lookup.counts(*facts)
     return EvidenceItem(
         evidence_id=row.evidence_id,
         version=row.version,

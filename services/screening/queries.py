@@ -4,15 +4,15 @@ from services.screening.evidence import FACTS
 
 TABLES = {
     "considered": "evidence_id uuid PRIMARY KEY, version bigint, person uuid, live boolean, standing text, fresh boolean",
-    "counting": "code_scheme text, code text, role text, outcome text, valid_from date, valid_until date, "
-    "PRIMARY KEY (code_scheme, code, role, outcome)",
+    "counting": "code_scheme text, code text, role text, outcome text, child_present boolean, valid_from date, valid_until date, "
+    "PRIMARY KEY (code_scheme, code, role, outcome, child_present)",
     "member": "rule text, pieces integer, dates integer, since timestamptz, code_scheme text, code text",
     "piece": "evidence_id uuid, version bigint, person uuid, code_scheme text, code text, occurred_on date, "
     "registered_at timestamptz, fresh boolean",
 }
 """Temporary tables of one run: evidence looked at; what counts; the codes of each rule; counted evidence of the adults.
 
-The keys are for the planner: without them it takes four equal columns for four independent chances and joins row by row.
+The keys are for the planner: without them it takes five equal columns for five independent chances and joins row by row.
 """
 
 # Fresh: its facts are not those that an earlier run has covered, or two pseudonyms that were covered apart are one person now (a
@@ -27,6 +27,7 @@ CONSIDER = """
 """
 _COUNTS = """
     c.code_scheme = e.code_scheme AND c.code = e.code AND c.role = e.role AND c.outcome = e.outcome
+    AND c.child_present = e.child_present
     AND (c.valid_from IS NULL OR c.valid_from <= e.occurred_on) AND (c.valid_until IS NULL OR e.occurred_on <= c.valid_until)
 """
 # All evidence of the adults first, and only then what of it counts: right after a load the planner has no statistics, takes every

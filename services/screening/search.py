@@ -101,11 +101,12 @@ def _consider(transaction: Transaction, scope: Scope) -> int:
 
 def _copy_catalogue(transaction: Transaction, scope: Scope) -> None:
     catalogue = scope.entry.catalogue
-    columns = ("code_scheme", "code", "role", "outcome", "valid_from", "valid_until")
+    columns = ("code_scheme", "code", "role", "outcome", "child_present", "valid_from", "valid_until")
     counting = (
-        (code.scheme, code.code, role, outcome, code.valid_from, code.valid_until)
+        (code.scheme, code.code, role, outcome, child_present, code.valid_from, code.valid_until)
         for code in catalogue.codes
-        for role in rules.roles(catalogue, code.category)
+        for child_present in (True, False)
+        for role in rules.roles(catalogue, code.category, child_present)
         for outcome in catalogue.counting.outcomes
     )
     copy(transaction, "counting", columns, counting)

@@ -31,6 +31,7 @@ class Casebook(Household):
         kind: str = "CPR",
         role: str = "charged",
         outcome: str = "open",
+        child_present: bool | None = None,
         party: int = 1,
         case: Row | None = None,
         supersedes: Row | None = None,
@@ -60,7 +61,7 @@ class Casebook(Household):
             role,
             outcome,
             self._place(),
-            code.scheme == "SYNTHETIC",
+            code.scheme == "SYNTHETIC" if child_present is None else child_present,
         )
         when = week if delivered is None else delivered
         return self.deliver(row, when, "withdrawn" if status == "withdrawn" else "new")

@@ -44,9 +44,10 @@ def _one(connection: "psycopg.Connection[Any]", query: str, *values: object) -> 
 def _values(week: str) -> dict[str, object]:
     catalogue = Shelf().entries[-1].catalogue
     counting = [
-        (code.scheme, code.code, role, outcome)
+        (code.scheme, code.code, role, outcome, child_present)
         for code in catalogue.codes
-        for role in rules.roles(catalogue, code.category)
+        for child_present in (True, False)
+        for role in rules.roles(catalogue, code.category, child_present)
         for outcome in catalogue.counting.outcomes
     ]
     members = [
@@ -56,7 +57,7 @@ def _values(week: str) -> dict[str, object]:
     ]
     end = weeks.end(week)
     day = end.date() - timedelta(days=1)
-    names = ("schemes", "codes", "roles", "outcomes")
+    names = ("schemes", "codes", "roles", "outcomes", "presences")
     named = ("rules", "pieces", "dates", "sinces", "rule_schemes", "rule_codes")
     return {
         **{name: list(column) for name, column in zip(names, zip(*counting, strict=True), strict=True)},

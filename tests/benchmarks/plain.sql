@@ -5,8 +5,8 @@ WITH adult AS (
 ), piece AS (
     SELECT e.person, e.code_scheme, e.code, e.occurred_on, e.registered_at, e.covered_by = %(run)s AS fresh
     FROM adult JOIN screening.evidence e USING (person)
-    JOIN unnest(%(schemes)s::text[], %(codes)s::text[], %(roles)s::text[], %(outcomes)s::text[])
-        AS c (code_scheme, code, role, outcome) USING (code_scheme, code, role, outcome)
+    JOIN unnest(%(schemes)s::text[], %(codes)s::text[], %(roles)s::text[], %(outcomes)s::text[], %(presences)s::boolean[])
+        AS c (code_scheme, code, role, outcome, child_present) USING (code_scheme, code, role, outcome, child_present)
     WHERE e.live AND e.standing = 'identified' AND e.registered_at >= %(since)s AND e.registered_at < %(end)s
 ), fired AS (
     SELECT p.person FROM piece p

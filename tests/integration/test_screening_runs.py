@@ -105,11 +105,13 @@ def test_pieces_of_one_danish_date_are_one_date(world: World) -> None:
         {"role": "witness"},
         {"role": "reporter"},
         {"code": "2610"},
-        {"role": "victim", "code": "1292"},
-        {"role": "victim", "code": "1210"},
+        {"role": "victim"},
+        {"role": "victim", "code": "1255"},
+        {"role": "victim", "code": "1292", "child_present": True},
+        {"role": "victim", "code": "1210", "child_present": True},
     ],
 )
-def test_what_does_not_count_meets_no_rule_and_is_accounted_for(world: World, fields: dict[str, str]) -> None:
+def test_what_does_not_count_meets_no_rule_and_is_accounted_for(world: World, fields: dict[str, Any]) -> None:
     father = uuid4()
     world.family(father)
     world.records(history(father), record(father, within(W38), **fields))
@@ -127,6 +129,27 @@ def test_violence_on_duty_counts_for_the_charged_and_not_for_the_victim(world: W
         world.records(record(charged, at, code="1210"), record(policewoman, at, code="1210", role="victim", outcome="convicted"))
     world.run(W38)
     assert [fired(world, W38, child) for child in children] == [{"R1"}, set()]
+
+
+def test_a_mother_hit_in_the_street_is_told_of_only_where_a_child_was_there(world: World) -> None:
+    """Also when that is corrected later, in either direction."""
+    street, home, badly = (uuid4() for _ in range(3))
+    children = [world.family(each) for each in (street, home, badly)]
+    rows = {
+        mother: [record(mother, within(W38, number * DAY), role="victim", child_present=mother is home) for number in (1, 3)]
+        for mother in (street, home)
+    }
+    severe = record(badly, within(W38), code="1255", role="victim", child_present=True)
+    world.records(*rows[street], *rows[home], severe)
+    world.run(W38)
+    assert [fired(world, W38, child) for child in children] == [set(), {"R1"}, {"R4"}]
+    assert world.outcomes(W38)[street] == ("rule_not_met", "not_counted")
+    for row in rows[street]:
+        world.revise(row, child_present=True)
+    world.revise(severe, child_present=False)
+    world.run(W39)
+    assert [fired(world, W39, child) for child in children] == [{"R1"}, set(), set()]
+    assert [each.item.counts for each in world.evidence_events(severe.record_id)] == [True, False]
 
 
 def test_a_fresh_piece_outside_a_rule_does_not_fire_it(world: World) -> None:

@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, date, datetime, time, timedelta
 from random import Random
+from typing import get_args
 from uuid import UUID, uuid4
 
 import jsonschema
@@ -16,6 +17,7 @@ from msgspec.structs import replace
 from events import weeks
 from events.candidate import CandidateAdult, FiredRule
 from events.http.identity import ExcludedTie, Tie
+from events.record import Role
 from services.screening import schema
 from services.screening.domain import brakes
 from services.screening.domain import catalogue as rules
@@ -179,7 +181,7 @@ def test_synthetic_codes_are_marked_and_public_ones_name_their_source() -> None:
     ("scheme", "code", "role", "outcome", "counts"),
     [
         ("GER4", "1252", "charged", "open", True),
-        ("GER4", "1252", "victim", "none", True),
+        ("GER4", "1252", "victim", "none", False),
         ("GER4", "1250", "victim", "none", True),
         ("SYNTHETIC", "H-001", "victim", "none", True),
         ("GER4", "1255", "victim", "none", False),
@@ -196,7 +198,22 @@ def test_synthetic_codes_are_marked_and_public_ones_name_their_source() -> None:
     ],
 )
 def test_what_counts(scheme: str, code: str, role: str, outcome: str, counts: bool) -> None:
-    assert ENTRY.lookup.counts(scheme, code, role, outcome, date(2026, 9, 15)) is counts
+    assert ENTRY.lookup.counts(scheme, code, role, outcome, False, date(2026, 9, 15)) is counts
+
+
+def test_a_child_that_is_present_makes_the_victim_of_violence_count_and_nobody_else() -> None:
+    def counting(child_present: bool) -> set[tuple[str, str]]:
+        on, all_roles = date(2026, 9, 15), get_args(Role)
+        pairs = [(code, role) for code in CATALOGUE.codes for role in all_roles]
+        return {
+            (code.category, role)
+            for code, role in pairs
+            if ENTRY.lookup.counts(code.scheme, code.code, role, "none", child_present, on)
+        }
+
+    at_home = {(category, "victim") for category in ("VIOLENCE_DOMESTIC", "H_DISTURBANCE")}
+    assert {each for each in counting(False) if each[1] not in CATALOGUE.counting.roles} == at_home
+    assert counting(True) - counting(False) == {("VIOLENCE", "victim"), ("VIOLENCE_SERIOUS", "victim")}
 
 
 def test_violence_against_a_public_servant_is_violence_to_every_rule() -> None:
@@ -208,7 +225,7 @@ def test_a_code_counts_within_its_dates_only() -> None:
     code = replace(CATALOGUE.codes[0], valid_from=date(2026, 1, 1), valid_until=date(2026, 12, 31))
     lookup = rules.Lookup(replace(CATALOGUE, codes=[code]))
     days = [date(2025, 12, 31), date(2026, 1, 1), date(2026, 12, 31), date(2027, 1, 1)]
-    assert [lookup.counts(code.scheme, code.code, "charged", "open", day) for day in days] == [False, True, True, False]
+    assert [lookup.counts(code.scheme, code.code, "charged", "open", False, day) for day in days] == [False, True, True, False]
 
 
 def test_a_catalogue_is_valid_for_whole_weeks() -> None:

@@ -319,10 +319,11 @@ EXPECTED = {
 
 
 def counts(row: dict[str, Any]) -> bool:
-    """Code, role and outcome."""
+    """Who did it or is at the centre of it, and who was hurt at home, where a child lives with it; unless it came to nothing."""
     category = CATEGORY.get(row["code"])
     roles = {"charged", "suspected", "involved"}
-    if category in ("VIOLENCE", "VIOLENCE_DOMESTIC", "H_DISTURBANCE"):
+    at_home = category in ("VIOLENCE_DOMESTIC", "H_DISTURBANCE")
+    if at_home or (category in ("VIOLENCE", "VIOLENCE_SERIOUS") and row["child_present"]):
         roles.add("victim")
     return category is not None and row["role"] in roles and row["outcome"] not in ("dropped", "acquitted")
 

@@ -38,11 +38,16 @@ class Counting(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Category(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A kind of event; `also_roles` count for it besides the general ones (*forurettet* where violence is at home)."""
+    """A kind of event, and the roles that count for it besides the general ones.
+
+    `also_roles` always (*forurettet* where violence is at home by its nature); `roles_with_child` only where a child is
+    registered as present.
+    """
 
     id: Name
     title: Text
     also_roles: list[Role] = []
+    roles_with_child: list[Role] = []
 
 
 class Code(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -133,10 +138,11 @@ def covers(catalogue: Catalogue, week: str) -> bool:
     return catalogue.valid_from <= first and (catalogue.valid_until is None or last <= catalogue.valid_until)
 
 
-def roles(catalogue: Catalogue, category: str) -> list[Role]:
-    """Roles that count for a category."""
-    also = next(each.also_roles for each in catalogue.categories if each.id == category)
-    return [*catalogue.counting.roles, *(role for role in also if role not in catalogue.counting.roles)]
+def roles(catalogue: Catalogue, category: str, child_present: bool) -> list[Role]:
+    """Roles that count for a category, with or without a child registered as present."""
+    found = next(each for each in catalogue.categories if each.id == category)
+    besides = [*found.also_roles, *(found.roles_with_child if child_present else [])]
+    return list(dict.fromkeys([*catalogue.counting.roles, *besides]))
 
 
 def members(catalogue: Catalogue, rule: Rule) -> list[Key]:
@@ -156,18 +162,22 @@ class Lookup:
     def __init__(self, catalogue: Catalogue) -> None:
         self.catalogue = catalogue
         self._codes = {(code.scheme, code.code): code for code in catalogue.codes}
-        self._roles = {category.id: frozenset(roles(catalogue, category.id)) for category in catalogue.categories}
+        self._roles = {
+            (category.id, child_present): frozenset(roles(catalogue, category.id, child_present))
+            for category in catalogue.categories
+            for child_present in (True, False)
+        }
 
     def find(self, scheme: str, code: str) -> Code | None:
         """The code's entry; None when the catalogue does not have it."""
         return self._codes.get((scheme, code))
 
-    def counts(self, scheme: str, code: str, role: str, outcome: str, on: date) -> bool:
-        """Whether something of this code, role and outcome that happened on this date counts."""
+    def counts(self, scheme: str, code: str, role: str, outcome: str, child_present: bool, on: date) -> bool:
+        """Whether something of this code, role and outcome that happened on this date, with or without a child, counts."""
         entry = self.find(scheme, code)
         return (
             entry is not None
-            and role in self._roles[entry.category]
+            and role in self._roles[entry.category, child_present]
             and outcome in self.catalogue.counting.outcomes
             and (entry.valid_from is None or entry.valid_from <= on)
             and (entry.valid_until is None or on <= entry.valid_until)

@@ -69,13 +69,31 @@ def severe_single(cast: Cast) -> None:
 
 @story()
 def domestic_victim(cast: Cast) -> None:
-    """A victim of violence at home has a child who matters."""
+    """A victim of violence at home has a child who matters; of simple violence because the child was there."""
     _, mother, child = cast.couple()
+    code = cast.rng.choice((ASSAULT, DOMESTIC_ABUSE))
     rows = [
         cast.baseline(mother, DISTURBANCE, role="victim"),
-        cast.piece(mother, cast.rng.choice((ASSAULT, DOMESTIC_ABUSE)), role="victim", outcome="none"),
+        cast.piece(mother, code, role="victim", outcome="none", child_present=code is ASSAULT),
     ]
     cast.sent(child, [mother], rows, ["R1"])
+
+
+@story()
+def severe_victim(cast: Cast) -> None:
+    """A child saw how its mother was hurt badly: once is enough."""
+    _, mother, child = cast.couple()
+    cast.sent(child, [mother], [cast.piece(mother, SERIOUS_ASSAULT, role="victim", child_present=True)], ["R4"])
+
+
+@story()
+def victim_elsewhere(cast: Cast) -> None:
+    """Hit by strangers in the street, twice and badly, without a child: this says nothing about the home."""
+    _, mother, child = cast.couple()
+    cast.baseline(mother, ASSAULT, role="victim")
+    cast.piece(mother, ASSAULT, role="victim", day=1)
+    cast.piece(mother, SERIOUS_ASSAULT, role="victim", day=4)
+    cast.nothing(child, [mother], "not_counted")
 
 
 @story()
