@@ -15,8 +15,14 @@ class Code(NamedTuple):
 
 ASSAULT = Code("1252", "GER4")  # simpel vold: VIOLENCE
 SERIOUS_ASSAULT = Code("1255", "GER4")  # alvorligere vold: VIOLENCE_SERIOUS, severe on its own
+GRAVE_ASSAULT = Code("1258", "GER4")  # særlig alvorlig vold: VIOLENCE_SERIOUS, severe on its own
+ATTEMPTED_HOMICIDE = Code("1240", "GER4")  # forsøg på manddrab: VIOLENCE_SERIOUS, severe on its own
+ROBBERY = Code("1380", "GER4")  # røveri: VIOLENCE_SERIOUS
+CHILD_ABUSE = Code("1131", "GER4")  # seksualforbrydelse mod barn: SEXUAL_CHILD, severe on its own
+FAMILY_OFFENCE = Code("1455", "GER4")  # forbrydelse i familieforhold: FAMILY, severe on its own
 DOMESTIC_ABUSE = Code("1250", "GER4")  # psykisk vold: VIOLENCE_DOMESTIC
 THREATS = Code("1292", "GER4")  # trusler: THREATS
+NARCOTICS = Code("1435", "GER4")  # salg af narkotika: DRUGS_SERIOUS
 DRINK_DRIVING = Code("2210", "GER4")  # spirituskørsel: DUI
 SHOPLIFTING = Code("1332", "GER4")  # butikstyveri: PROPERTY
 TRAFFIC = Code("2610", "GER4")  # færdsel i øvrigt: not in the catalogue
@@ -52,5 +58,13 @@ VIOLENCE = (ASSAULT, DOMESTIC_ABUSE, THREATS, DISTURBANCE, RESTRAINING, EXPULSIO
 """Counted by R1 (gentagen vold)."""
 INTOXICATION = (DRINK_DRIVING, INTOXICATED)
 """Counted by R2 (gentagen rus)."""
-SEVERE = (SERIOUS_ASSAULT, SUICIDE_ATTEMPT, CHILD_ALONE)
+SEVERE = (
+    SERIOUS_ASSAULT,
+    GRAVE_ASSAULT,
+    ATTEMPTED_HOMICIDE,
+    CHILD_ABUSE,
+    FAMILY_OFFENCE,
+    SUICIDE_ATTEMPT,
+    CHILD_ALONE,
+)
 """R4 (alvorlig enkelt): one piece is enough."""

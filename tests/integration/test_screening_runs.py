@@ -64,7 +64,12 @@ def test_history_alone_triggers_nothing_also_when_it_is_delivered_in_the_first_w
 
 @pytest.mark.parametrize(
     ("rule", "code", "scheme", "pieces", "months"),
-    [("R1", "1292", "GER4", 2, 12), ("R2", "2210", "GER4", 3, 24), ("R3", "H-002", "SYNTHETIC", 4, 12)],
+    [
+        ("R1", "1292", "GER4", 2, 12),
+        ("R2", "2210", "GER4", 3, 24),
+        ("R3", "1332", "GER4", 4, 12),
+        ("R5", "H-002", "SYNTHETIC", 2, 12),
+    ],
 )
 def test_look_back_is_to_the_second(world: World, rule: str, code: str, scheme: str, pieces: int, months: int) -> None:
     since, found = weeks.months_before(W38, months), {}

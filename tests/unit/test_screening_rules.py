@@ -166,8 +166,11 @@ def test_the_shipped_catalogue_says_what_the_rules_are() -> None:
         ("R2", 3, 2, 24),
         ("R3", 4, 3, 12),
         ("R4", 1, 1, 3),
+        ("R5", 2, 2, 12),
     }
-    assert set(rules.members(CATALOGUE, by_id["R4"])) == {("GER4", "1255"), ("SYNTHETIC", "H-003"), ("SYNTHETIC", "H-006")}
+    severe = {"1110", "1130", "1131", "1141", "1150", "1230", "1240", "1255", "1258", "1455", "H-003", "H-006"}
+    assert {code for _, code in rules.members(CATALOGUE, by_id["R4"])} == severe
+    assert {code for _, code in rules.members(CATALOGUE, by_id["R5"])} == {"H-002", "H-003"}
     assert len(rules.members(CATALOGUE, by_id["R3"])) == len(CATALOGUE.codes)
     assert ENTRY.lookup.find("GER4", "2610") is None
 
@@ -185,6 +188,11 @@ def test_synthetic_codes_are_marked_and_public_ones_name_their_source() -> None:
         ("GER4", "1250", "victim", "none", True),
         ("SYNTHETIC", "H-001", "victim", "none", True),
         ("GER4", "1255", "victim", "none", False),
+        ("GER4", "1455", "victim", "none", True),
+        ("GER4", "1455", "suspected", "open", True),
+        ("GER4", "1110", "suspected", "open", True),
+        ("GER4", "1435", "charged", "open", True),
+        ("GER4", "1440", "charged", "open", True),
         ("GER4", "1292", "victim", "open", False),
         ("GER4", "1210", "victim", "none", False),
         ("GER4", "1210", "charged", "open", True),
@@ -211,9 +219,19 @@ def test_a_child_that_is_present_makes_the_victim_of_violence_count_and_nobody_e
             if ENTRY.lookup.counts(code.scheme, code.code, role, "none", child_present, on)
         }
 
-    at_home = {(category, "victim") for category in ("VIOLENCE_DOMESTIC", "H_DISTURBANCE")}
+    at_home = {(category, "victim") for category in ("VIOLENCE_DOMESTIC", "FAMILY", "H_DISTURBANCE")}
     assert {each for each in counting(False) if each[1] not in CATALOGUE.counting.roles} == at_home
     assert counting(True) - counting(False) == {("VIOLENCE", "victim"), ("VIOLENCE_SERIOUS", "victim")}
+
+
+def test_every_grave_code_meets_a_rule_by_itself_or_the_second_time() -> None:
+    of_rule = {rule.id: {code for _, code in rules.members(CATALOGUE, rule)} for rule in CATALOGUE.rules}
+    by_category = {name: {code.code for code in CATALOGUE.codes if code.category == name} for name in ("SEXUAL_CHILD", "FAMILY")}
+    assert by_category["SEXUAL_CHILD"] | by_category["FAMILY"] <= of_rule["R4"]
+    violent = {code.code for code in CATALOGUE.codes if code.category.startswith("VIOLENCE")}
+    assert violent | by_category["FAMILY"] <= of_rule["R1"]
+    assert {code.code for code in CATALOGUE.codes if code.category.startswith("DRUGS")} == {"1435", "1440", "3210"}
+    assert {"1435", "1440", "3210"} <= of_rule["R2"]
 
 
 def test_violence_against_a_public_servant_is_violence_to_every_rule() -> None:
@@ -246,7 +264,7 @@ def test_a_catalogue_that_contradicts_itself_is_refused() -> None:
     unknown = replace(CATALOGUE.rules[0], categories=["NOWHERE"])
     twice = [*CATALOGUE.codes, CATALOGUE.codes[0]]
     for wrong in (replace(CATALOGUE, rules=[unknown]), replace(CATALOGUE, codes=twice)):
-        with pytest.raises(rules.Invalid, match=r"NOWHERE|1130"):
+        with pytest.raises(rules.Invalid, match=r"NOWHERE|1110"):
             rules.check(wrong)
 
 

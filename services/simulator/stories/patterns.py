@@ -1,4 +1,4 @@
-"""Stories about how many pieces, of what and when: the rules R1 to R4, met and nearly met."""
+"""Stories about how many pieces, of what and when: the rules R1 to R5, met and nearly met."""
 
 from datetime import UTC, timedelta
 
@@ -8,11 +8,16 @@ from services.simulator.codes import (
     DISTURBANCE,
     DOMESTIC_ABUSE,
     DRINK_DRIVING,
+    FAMILY_OFFENCE,
+    GRAVE_ASSAULT,
     INTOXICATED,
     MENTAL_ILLNESS,
+    NARCOTICS,
+    ROBBERY,
     SERIOUS_ASSAULT,
     SEVERE,
     SHOPLIFTING,
+    SUICIDE_ATTEMPT,
     SUICIDE_THREAT,
     THREATS,
     VIOLENCE,
@@ -45,11 +50,27 @@ def recurring_intoxication(cast: Cast) -> None:
     """R2 looks back 24 months: two pieces of the second year and a fresh one."""
     _, mother, child = cast.couple()
     rows = [
-        cast.baseline(mother, DRINK_DRIVING, age=450),
+        cast.baseline(mother, NARCOTICS, age=450),
         cast.baseline(mother, INTOXICATED, age=500),
         cast.piece(mother, DRINK_DRIVING),
     ]
     cast.sent(child, [mother], rows, ["R2"])
+
+
+@story()
+def grave_and_slight(cast: Cast) -> None:
+    """R1 with a grave piece that is too old to be severe on its own, or one that never is."""
+    father, _, child = cast.couple()
+    past = cast.baseline(father, cast.rng.choice((GRAVE_ASSAULT, FAMILY_OFFENCE, ROBBERY)), age=200)
+    cast.sent(child, [father], [past, cast.piece(father, THREATS)], ["R1"])
+
+
+@story()
+def recurring_suicide_threat(cast: Cast) -> None:
+    """R5: the second threat, or a threat some months after an attempt."""
+    _, mother, child = cast.couple()
+    past = cast.baseline(mother, cast.rng.choice((SUICIDE_THREAT, SUICIDE_ATTEMPT)), age=150)
+    cast.sent(child, [mother], [past, cast.piece(mother, SUICIDE_THREAT)], ["R5"])
 
 
 @story()
@@ -111,7 +132,7 @@ def witness_not_counted(cast: Cast) -> None:
     """A witness and a reporter never count, however often."""
     _, mother, child = cast.couple()
     for day, role in enumerate(("witness", "reporter", "witness")):
-        cast.piece(mother, DISTURBANCE, role=role, outcome="none", day=day)
+        cast.piece(mother, DISTURBANCE, role=role, day=day)
     cast.nothing(child, [mother], "not_counted")
 
 
