@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from events.municipalities import DISTRICTS
 from services.simulator import names
-from services.simulator.codes import ORDINARY, TRAFFIC, Code
+from services.simulator.codes import OFFENCES, ORDINARY, TRAFFIC, Code
 from services.simulator.households import Adult, Population
 from services.simulator.numbers import journal, mix
 from services.simulator.rows import Row
@@ -116,7 +116,7 @@ def _harmless(kind: int, bits: int, may_count: bool) -> tuple[Code, str, str]:
     if 40 <= kind < 60:
         return code, _SCREENED_OUT_ROLES[(bits >> 8) % 2], "none"
     if 60 <= kind < 75:
-        return code, "charged", _SCREENED_OUT_OUTCOMES[(bits >> 8) % 2]
+        return OFFENCES[bits % len(OFFENCES)], "charged", _SCREENED_OUT_OUTCOMES[(bits >> 8) % 2]
     if 75 <= kind < 90 or (kind >= 90 and may_count):
-        return code, "charged", ("open", "convicted", "fined")[(bits >> 8) % 3]
+        return code, code.role, code.outcome if code.incident else ("open", "convicted", "fined")[(bits >> 8) % 3]
     return TRAFFIC, "charged", "fined"

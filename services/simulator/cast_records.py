@@ -29,8 +29,8 @@ class Casebook(Household):
         occurred: datetime | None = None,
         district: str | None = None,
         kind: str = "CPR",
-        role: str = "charged",
-        outcome: str = "open",
+        role: str | None = None,
+        outcome: str | None = None,
         child_present: bool | None = None,
         party: int = 1,
         case: Row | None = None,
@@ -40,7 +40,8 @@ class Casebook(Household):
     ) -> Row:
         """A record about a person, registered on a weekday (0-6) of a week, delivered in its extract by default.
 
-        `case` gives the journal number of another party's row; `supersedes` names the row that this one replaces.
+        `case` gives the journal number of another party's row; `supersedes` names the row that this one replaces. Role,
+        outcome and whether a child was there are those usual for the code.
         """
         week = self.week if week is None else week
         at = at or local(self.stage.calendar.day(week, day), 10 + self.rng.randrange(10), self.rng.randrange(60))
@@ -58,10 +59,10 @@ class Casebook(Household):
             code.scheme,
             kind,
             person if isinstance(person, str) else person.cpr,
-            role,
-            outcome,
+            role or code.role,
+            outcome or code.outcome,
             self._place(),
-            code.scheme == "SYNTHETIC" if child_present is None else child_present,
+            code.incident if child_present is None else child_present,
         )
         when = week if delivered is None else delivered
         return self.deliver(row, when, "withdrawn" if status == "withdrawn" else "new")
@@ -72,8 +73,8 @@ class Casebook(Household):
         code: Code = ASSAULT,
         *,
         age: int | None = None,
-        role: str = "charged",
-        outcome: str = "open",
+        role: str | None = None,
+        outcome: str | None = None,
         district: str | None = None,
         revision: int = 1,
     ) -> Row:

@@ -12,6 +12,21 @@ class Code(NamedTuple):
     code: str
     scheme: str
 
+    @property
+    def incident(self) -> bool:
+        """No offence but a disturbance, an illness and the like: nobody is charged with it, and no case is open or decided."""
+        return self.scheme == "SYNTHETIC"
+
+    @property
+    def role(self) -> str:
+        """The role of the person it is about, unless a story says otherwise."""
+        return "involved" if self.incident else "charged"
+
+    @property
+    def outcome(self) -> str:
+        """The outcome so far, unless a story says otherwise."""
+        return "none" if self.incident else "open"
+
 
 ASSAULT = Code("1252", "GER4")  # simpel vold: VIOLENCE
 SERIOUS_ASSAULT = Code("1255", "GER4")  # alvorligere vold: VIOLENCE_SERIOUS, severe on its own
@@ -53,6 +68,8 @@ ORDINARY = (
     EXPULSION,
 )
 """In the catalogue, and one piece alone meets no rule."""
+OFFENCES = tuple(code for code in ORDINARY if not code.incident)
+"""Of these somebody can be acquitted."""
 
 VIOLENCE = (ASSAULT, DOMESTIC_ABUSE, THREATS, DISTURBANCE, RESTRAINING, EXPULSION)
 """Counted by R1 (gentagen vold)."""

@@ -51,10 +51,10 @@ def both_parents_one_case(cast: Cast) -> None:
     father, mother, child = cast.couple()
     rows = []
     for day in (1, 4):
-        case = cast.piece(father, DISTURBANCE, day=day, role="involved", outcome="none")
+        case = cast.piece(father, DISTURBANCE, day=day)
         rows += [
             case,
-            cast.piece(mother, DISTURBANCE, day=day, role="victim", outcome="none", party=2, case=case),
+            cast.piece(mother, DISTURBANCE, day=day, role="victim", party=2, case=case),
         ]
     cast.sent(child, [father, mother], rows, ["R1"])
 
@@ -116,7 +116,7 @@ def parent_at_shelter(cast: Cast) -> None:
     """The child's own mother at a shelter: no household tie is needed."""
     home = cast.home("shelter")
     mother = cast.adult(home, "F")
-    rows = [cast.piece(mother, DISTURBANCE, day=day, role="victim", outcome="none") for day in (0, 3)]
+    rows = [cast.piece(mother, DISTURBANCE, day=day, role="victim") for day in (0, 3)]
     cast.sent(cast.child(home, mother), [mother], rows, ["R1"])
 
 

@@ -19,7 +19,6 @@ def same_event_two_districts(cast: Cast) -> None:
         cast.piece(
             father,
             DISTURBANCE,
-            role="involved",
             occurred=happened,
             at=happened + timedelta(hours=2 + hours),
             district=district,

@@ -63,7 +63,7 @@ def transfer_withdrawn(cast: Cast) -> None:
 def upgraded_charge(cast: Cast) -> None:
     """An investigation of a disturbance becomes a charge of serious assault under a new journal number."""
     father, _, child = cast.couple()
-    first = cast.baseline(father, DISTURBANCE, role="suspected")
+    first = cast.baseline(father, DISTURBANCE)
     cast.sent(child, [father], [cast.piece(father, SERIOUS_ASSAULT, supersedes=first)], ["R4"])
 
 
