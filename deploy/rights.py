@@ -1,8 +1,9 @@
 """Who may do what: as declared, and as Kafka and PostgreSQL themselves say it is; as rows and as a table to read.
 
 Kafka: topics and groups, from its access lists, whoever an entry is for. PostgreSQL: every table and view of every schema, the
-schemas and the database, asked of the engine for each role (so that what a role has through PUBLIC or through another role counts
-too), also for those of strangers. Not shown: who may do everything, which is Kafka's super users and PostgreSQL's superusers.
+schemas, the database and where else our roles may log in, asked of the engine for each role (so that what a role has through
+PUBLIC or through another role counts too), also for those of strangers. Not shown: who may do everything, which is Kafka's super
+users and PostgreSQL's superusers.
 """
 
 from collections import defaultdict
@@ -38,6 +39,8 @@ _HELD = """
         WHERE has_schema_privilege(anybody.oid, schema.oid, privilege)
     UNION ALL SELECT rolname, 'database', 'this', privilege FROM role, unnest(%(database)s::text[]) AS privilege
         WHERE has_database_privilege(role.oid, current_database(), privilege)
+    UNION ALL SELECT rolname, 'database', datname, 'CONNECT' FROM role, pg_database AS other
+        WHERE datallowconn AND datname <> current_database() AND has_database_privilege(role.oid, other.oid, 'CONNECT')
 """
 
 

@@ -30,11 +30,14 @@ USUAL = "SELECT, INSERT, UPDATE"
 """What a role may do with a table of its own whose store says nothing else."""
 _OF_PUBLIC = """
     SELECT DISTINCT 'DATABASE ' || quote_ident(datname) FROM pg_database, aclexplode(coalesce(datacl, acldefault('d', datdba)))
-        WHERE datname = current_database() AND grantee = 0
+        WHERE grantee = 0
+            AND (datname = current_database() OR datname IN ('postgres', 'template1') AND pg_has_role(datdba, 'USAGE'))
     UNION ALL SELECT DISTINCT 'SCHEMA public' FROM pg_namespace, aclexplode(coalesce(nspacl, acldefault('n', nspowner)))
         WHERE nspname = 'public' AND grantee = 0
 """
-"""Of the database and its schema `public` those with which everybody may do something; a new database gives some."""
+"""Of the database, its schema `public` and PostgreSQL's own databases those with which everybody may do something: PostgreSQL
+gives some by itself. Its own count only where the administrator may speak for their owner: on a server of others they are theirs.
+"""
 FORMAT = "3"
 """Raise when this module gives other rights for the same declaration: systems made before then get them too."""
 
@@ -112,7 +115,10 @@ class PostgresProvisioning:
         return self.engines.admin_of(self.engines.database).replace("postgresql://", "postgresql+psycopg://", 1)
 
     def _database(self) -> int:
-        """The database, with nothing for PUBLIC: also one that somebody else has made, or has given away meanwhile."""
+        """The database, with nothing for PUBLIC: also one that somebody else has made, or has given away meanwhile.
+
+        Nor may everybody log in to the two that PostgreSQL makes by itself: a role of ours has no business there.
+        """
         with psycopg.connect(self.engines.admin_url, autocommit=True) as connection:
             if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [self.engines.database]).fetchone():
                 connection.execute(f"CREATE DATABASE {quoted(self.engines.database)}".encode())
@@ -219,7 +225,7 @@ class PostgresProvisioning:
 
 
 def _of_public(connection: "psycopg.Connection[Any]") -> list[str]:
-    """What everybody may do something with, of the database and its schema `public`."""
+    """What everybody may do something with, and should not."""
     return [str(what) for (what,) in connection.execute(_OF_PUBLIC)]
 
 

@@ -54,10 +54,13 @@ def test_what_everybody_was_given_since_is_taken_away_again(system: System) -> N
     with psycopg.connect(system.engines.admin_of(name)) as connection:
         connection.execute(f"GRANT CONNECT, TEMPORARY ON DATABASE {name} TO PUBLIC".encode())
         connection.execute("GRANT CREATE ON SCHEMA public TO PUBLIC")
+        connection.execute("GRANT CONNECT ON DATABASE template1 TO PUBLIC")
     assert system.prepare()["databases"] == 1
     with psycopg.connect(system.engines.admin_of(name)) as connection:
-        held = "SELECT has_database_privilege('public', %s, 'CONNECT'), has_schema_privilege('public', 'public', 'CREATE')"
-        assert connection.execute(held, [name]).fetchone() == (False, False)
+        held = "SELECT bool_or(has_database_privilege('public', datname, 'CONNECT')) FROM pg_database WHERE datallowconn"
+        assert connection.execute(held).fetchone() == (False,)
+        made = "SELECT has_schema_privilege('public', 'public', 'CREATE')"
+        assert connection.execute(made).fetchone() == (False,)
     assert set(system.prepare().values()) == {0}
 
 

@@ -6,6 +6,7 @@ are asked, which is what `make rights` prints.
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -150,6 +151,15 @@ def test_in_postgres_every_role_can_do_what_is_declared_and_nothing_else(
 
 def test_postgres_says_the_same_of_every_role(system: System) -> None:
     assert held_in_postgres(system.engines, NAMESPACE) == declared_in_postgres()
+
+
+@pytest.mark.parametrize("database", ["postgres", "template1"])
+@pytest.mark.parametrize("role", ROLES)
+def test_no_role_logs_in_to_a_database_of_postgres_own(system: System, role: str, database: str) -> None:
+    settings = system.settings("cli")
+    url = urlsplit(settings.database_url(role).replace("+psycopg", ""))._replace(path=f"/{database}")
+    with pytest.raises(psycopg.OperationalError, match="does not have CONNECT privilege"):
+        psycopg.connect(url.geturl()).close()
 
 
 def test_what_strangers_may_do_in_our_schemas_is_said_too(system: System) -> None:
