@@ -168,7 +168,7 @@ class KafkaProvisioning:
             if existing.get(self.named(topic.name), topic.partitions) != topic.partitions:
                 raise ProvisioningFailed(
                     f"topic {topic.name} has {existing[self.named(topic.name)]} partitions, declared are {topic.partitions}: "
-                    "positions count per partition, so declare a new version of the topic (or `make clean`)"
+                    "positions count per partition, so declare a new version of the topic (all synthetic: `make clean`)"
                 )
         wanted = {self.named(each.name): topic_options(each, replicas) for each in self.topics}
         missing = {name: options for name, options in wanted.items() if name not in existing}

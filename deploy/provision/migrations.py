@@ -17,6 +17,7 @@ from sqlalchemy import Connection, NullPool, create_engine, text
 from sqlalchemy.exc import OperationalError
 
 from deploy.provision.kafka import ProvisioningFailed
+from services.runtime.checks import mends
 from services.runtime.versions import RUNTIME, folder
 
 VERSIONS = "alembic_version"
@@ -73,7 +74,7 @@ class Migrations:
         except tenacity.RetryError:
             raise ProvisioningFailed(
                 f"{schema}: a migration got no lock within {PATIENCE_SECONDS} s because of a long transaction "
-                "(see pg_stat_activity); what is done stays done: run `make migrate` again"
+                f"(see pg_stat_activity); what is done stays done: run {mends.MIGRATE} again"
             ) from None
         return done
 

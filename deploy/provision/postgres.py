@@ -211,7 +211,7 @@ class PostgresProvisioning:
             if missing := {column.name for column in table.columns} - found:
                 raise ProvisioningFailed(
                     f"table {schema}.{table.name} lacks {sorted(missing)} after all migrations: one is missing in "
-                    f"services/{store.service}/migrations (or run `make clean` for a new synthetic system)"
+                    f"services/{store.service}/migrations (all synthetic: `make clean`)"
                 )
 
     def _rights(self, connection: Connection, store: StoreDeclaration, schema: str) -> None:

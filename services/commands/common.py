@@ -12,6 +12,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
+from services.runtime.checks import mends
 from services.runtime.errors import Fatal
 from services.runtime.settings import Settings, load
 
@@ -65,9 +66,8 @@ def call(service: str, principal: str, method: str, path: str, body: Any = None,
     except Fatal as error:
         raise refuse(f"no credential for {principal}: {error}", EXIT_CONFIGURATION) from None
     except httpx.TransportError:
-        raise refuse(
-            f"{service} does not answer at {found.url(service)}: is it running? (`make start`)", EXIT_UNAVAILABLE
-        ) from None
+        where = f"{service} does not answer at {found.url(service)}"
+        raise refuse(f"{where}: is it running? {mends.START}", EXIT_UNAVAILABLE) from None
     if response.is_error:
         raise refuse(f"{service} refused ({response.status_code}): {_detail(response)}", EXIT_REFUSED)
     return msgspec.json.decode(response.content) if response.content else None

@@ -9,9 +9,9 @@ import httpx
 import msgspec
 
 from services.commands.common import as_json, refuse, settings
+from services.runtime.checks import mends
 from services.runtime.checks.database import clocks
 from services.runtime.checks.finding import Finding, Report, bad
-from services.runtime.checks.mends import restart
 from services.runtime.errors import Fatal
 from services.runtime.settings import SERVICES, Settings
 
@@ -81,10 +81,11 @@ def _ask(found: Settings, service: str) -> Answer:
     except Fatal as error:
         raise refuse(str(error), 78) from None
     except httpx.HTTPStatusError as error:
-        failure = bad("door", f"answers {error.response.status_code} at {url}", restart(service))
+        failure = bad("door", f"answers {error.response.status_code} at {url}", mends.restart(service, found.environment))
         return Answer(service, None, failure, began)
     except httpx.TransportError as error:
-        failure = bad("door", f"no answer at {url} ({type(error).__name__})", "make start  # starts what does not run")
+        mend = mends.start("starts what does not run", found.environment)
+        failure = bad("door", f"no answer at {url} ({type(error).__name__})", mend)
         return Answer(service, None, failure, began)
     return Answer(service, msgspec.json.decode(response.content, type=Report), None, time.time())
 

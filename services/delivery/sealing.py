@@ -11,6 +11,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import Key, import_key
 
 from events.http.notification import FrozenLetter
+from services.runtime.checks import mends
 from services.runtime.checks.finding import Finding, bad, ok, warn
 from services.runtime.checks.kafka import some
 
@@ -48,7 +49,7 @@ class Keys:
         """Whether there is a key for each municipality, and a public one only."""
         missing = [code for code in municipalities if not (self.folder / f"{code}.json").exists()]
         unfit = [code for code in municipalities if code not in missing and not self._is_public(self.folder / f"{code}.json")]
-        mend = "".join(f"cp PUBLIC_KEY.jwk {self.folder}/{code}.json" for code in [*unfit, *missing][:1])
+        mend = "".join(mends.key(self.folder / f"{code}.json") for code in [*unfit, *missing][:1])
         if unfit:
             return bad("keys", f"no public key: {some(unfit)}", mend)
         if missing:

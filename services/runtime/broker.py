@@ -16,6 +16,7 @@ from kafka.protocol.consumer import OffsetSpec
 from kafka.structs import MemberState
 
 from events.topics import Topic
+from services.runtime.checks import mends
 from services.runtime.errors import Fatal, Transient
 from services.runtime.patience import until_answered
 from services.runtime.settings import Settings
@@ -211,7 +212,7 @@ class Broker:
         for topic, operation in needs:
             if operation.name not in held.get(topic.name, set()):
                 who = self.principal or self.settings.service
-                raise Fatal(f"{who} may not {operation.name} topic {topic.name}: provision again with `make start`")
+                raise Fatal(f"{who} may not {operation.name} topic {topic.name}: provision again with {mends.START}")
 
 
 def allowed(description: Mapping[str, Any]) -> set[str]:

@@ -7,6 +7,7 @@ from typing import Literal
 
 import msgspec
 
+from services.runtime.checks import mends
 from services.runtime.errors import Fatal
 
 Kind = Literal["service", "reviewer", "approver", "operator", "auditor", "municipality", "clerk", "scraper"]
@@ -34,7 +35,7 @@ class Credentials:
         try:
             self._read(_mark(path))
         except (OSError, msgspec.MsgspecError):
-            raise Fatal(f"credentials cannot be read from {path}: run `make start`, or mount them") from None
+            raise Fatal(f"credentials cannot be read from {path}: run {mends.START}, or mount them") from None
 
     def _read(self, mark: tuple[int, int]) -> None:
         listed = msgspec.json.decode(self._path.read_bytes(), type=list[Principal])

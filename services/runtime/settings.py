@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from events.municipalities import BY_CODE, MUNICIPALITIES
 from services.runtime import tls
+from services.runtime.checks import mends
 from services.runtime.errors import Fatal
 
 SERVICES = ("intake", "identity", "screening", "deduplication", "notification", "delivery", "audit", "monitoring")
@@ -69,7 +70,8 @@ class Settings:
         try:
             return path.read_text(encoding="utf-8").strip()
         except OSError as error:
-            raise Fatal(f"secret {name} cannot be read ({type(error).__name__}): run `make start`, or mount {path}") from None
+            what = f"secret {name} cannot be read ({type(error).__name__})"
+            raise Fatal(f"{what}: run {mends.START}, or mount {path}") from None
 
     @property
     def port(self) -> int:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from sqlalchemy.exc import ProgrammingError
 
+from services.runtime.checks import mends
 from services.runtime.database import Store
 from services.runtime.errors import Fatal, describe, is_transient
 from services.runtime.patience import until_answered
@@ -66,7 +67,8 @@ def check(store: Store) -> None:
     except ProgrammingError:  # no such table, or none that we may see
         present = []
     if missing := behind(store.service, present):
-        raise Fatal(f"the tables of {store.service} are older than this version ({', '.join(missing)}): run `make migrate`")
+        older = f"the tables of {store.service} are older than this version ({', '.join(missing)})"
+        raise Fatal(f"{older}: run {mends.MIGRATE}")
 
 
 def wait_for_tables(store: Store, deadline_s: float = 60) -> None:

@@ -41,9 +41,9 @@ def disk(name: str, folder: Path) -> Finding:
     try:
         usage = shutil.disk_usage(folder)
     except OSError as error:
-        return bad("disk", f"{name} cannot be reached ({type(error).__name__})", f"mkdir -p {folder}  # or mount it")
+        return bad("disk", f"{name} cannot be reached ({type(error).__name__})", mends.folder(folder))
     free = usage.free / usage.total
     what = f"{free:.0%} free ({usage.free / 1e9:.0f} GB) where {name} lies"
     if free < WARN_FREE:
-        return (bad if free < BAD_FREE else warn)("disk", what, f"df -h {folder}  # remove what is not needed, or enlarge it")
+        return (bad if free < BAD_FREE else warn)("disk", what, mends.room(folder))
     return ok("disk", what)

@@ -1,18 +1,23 @@
 """The commands that mend, in the words of the form in which a service runs: processes (`make start`) or containers (`make up`).
 
-`docker-compose.yml` says `production` to every service. Who is told nothing, as the command line, speaks of processes.
+`docker-compose.yml` says `production` to every service. Who is told nothing speaks of processes; the command line says which
+form the system has that it asks about. Messages whose reader may have either form name both.
 """
 
 import os
+from pathlib import Path
+
+START = "`make start` (containers: `make up`)"
+MIGRATE = "`make migrate` (containers: `make up`)"
 
 
-def _containers() -> bool:
-    return os.environ.get("SOCIALSOG_ENVIRONMENT", "embedded") == "production"
+def _containers(environment: str | None = None) -> bool:
+    return (environment or os.environ.get("SOCIALSOG_ENVIRONMENT", "embedded")) == "production"
 
 
-def start(why: str) -> str:
+def start(why: str, environment: str | None = None) -> str:
     """Starts what does not run, and makes what is missing: secrets, topics, rights."""
-    return f"make {'up' if _containers() else 'start'}  # {why}"
+    return f"make {'up' if _containers(environment) else 'start'}  # {why}"
 
 
 def migrate() -> str:
@@ -20,6 +25,24 @@ def migrate() -> str:
     return start("migrates") if _containers() else "make migrate"
 
 
-def restart(service: str) -> str:
+def restart(service: str, environment: str | None = None) -> str:
     """Begins a service anew: harmless at any time."""
-    return f"make {'down up' if _containers() else 'stop start'}  # begins {service} anew; its log says why"
+    return f"make {'down up' if _containers(environment) else 'stop start'}  # begins {service} anew; its log says why"
+
+
+def key(path: Path) -> str:
+    """Gives a municipality's public key. A container sees the folder, but cannot write there."""
+    if _containers():
+        return f"cp PUBLIC_KEY.jwk .containers/keys/{path.name}  # in the checkout, or where SOCIALSOG_CONTAINERS says"
+    return f"cp PUBLIC_KEY.jwk {path}"
+
+
+def folder(path: Path) -> str:
+    """Makes a folder that cannot be reached."""
+    return start("mounts it") if _containers() else f"mkdir -p {path}  # or mount it"
+
+
+def room(path: Path) -> str:
+    """Shows what fills the disk where a folder lies."""
+    look = "docker system df" if _containers() else f"df -h {path}"
+    return f"{look}  # remove what is not needed, or enlarge the disk"
