@@ -38,6 +38,12 @@ def kafka_principals(codes: Iterable[str]) -> list[str]:
     return [*SERVICES, SIMULATOR, *(municipal(code) for code in codes)]
 
 
+def logins(codes: Iterable[str]) -> list[str]:
+    """Names of the secrets with which somebody logs in to Kafka or PostgreSQL, besides their administrators."""
+    roles = (*DOMAIN_SERVICES, LEDGER_READER)
+    return [*(f"kafka-{each}" for each in kafka_principals(codes)), *(f"postgres-{role}" for role in roles)]
+
+
 def people(codes: Iterable[str]) -> list[Principal]:
     """Everybody with a bearer token, digests still empty."""
     return [
@@ -148,12 +154,8 @@ class Secrets:
     def make_all(self, codes: Sequence[str], keys: Path | None) -> None:
         """Everything else: log-ins to Kafka and PostgreSQL, tokens, keys of hashes, municipal keys into `keys` (None: none)."""
         private_folder(self.folder)
-        for principal in kafka_principals(codes):
-            self.ensure(f"kafka-{principal}")
-        for role in (*DOMAIN_SERVICES, LEDGER_READER):
-            self.ensure(f"postgres-{role}")
-        self.ensure("pseudonym-key")
-        self.ensure("dispatch-key")
+        for name in (*logins(codes), "pseudonym-key", "dispatch-key"):
+            self.ensure(name)
         self._credentials(codes)
         if keys is not None:
             for code in codes:

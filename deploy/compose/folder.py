@@ -1,4 +1,4 @@
-"""The folder that the containers are given: secrets, municipal keys, inbox, the engines' settings and compose.env.
+"""The folder that the containers are given: secrets, log-ins, municipal keys, inbox, the engines' settings and compose.env.
 
 Its parent folder is closed to everybody else on this machine. Inside, files are for their owner and one group: containers run as
 users of their own, which own nothing here, and get that group.
@@ -12,13 +12,13 @@ from pathlib import Path
 
 from deploy.addresses import KAFKA, POSTGRES, SERVICES
 from deploy.containers import compose_kafka_environment, postgres_settings
-from deploy.secrets import Secrets, private_folder
+from deploy.secrets import Secrets, logins, private_folder
 from services.runtime.clock import FileClock
 
 GROUP = 10001
 """The image's own group, for root, who should not lend containers the group of root."""
 SECRET, OPEN = 0o440, 0o644
-FOLDERS = ("secrets", "keys", "inbox", "inbox/police", "inbox/register", "clock")
+FOLDERS = ("secrets", "logins", "keys", "inbox", "inbox/police", "inbox/register", "clock")
 
 
 VARIABLES = {"kafka": "SOCIALSOG_KAFKA_PORT", "postgres": "SOCIALSOG_POSTGRES_PORT", "doors": "SOCIALSOG_DOORS"}
@@ -65,6 +65,7 @@ class Folder:
             private_folder(self.path / name)
         self.secrets.make_engines()
         self.secrets.make_all(codes, self.path / "keys" if own_keys else None)
+        self._lend(["kafka-admin", "postgres-admin", *logins(codes)])
         self._write("kafka.env", {name: f"'{value}'" for name, value in self._kafka().items()})
         self._write(
             "postgres.conf", {name: f"'{value}'" for name, value in {"listen_addresses": "*", **postgres_settings()}.items()}
@@ -84,6 +85,14 @@ class Folder:
         if not cluster.exists():
             cluster.write_text(secrets.token_hex(11), encoding="ascii")
         return compose_kafka_environment(self.place.kafka, cluster.read_text(encoding="ascii"))
+
+    def _lend(self, names: Sequence[str]) -> None:
+        """`logins` holds what provisioning tells the engines, and none of the other secrets: the same files by a second name."""
+        folder = self.path / "logins"
+        for path in folder.iterdir():
+            path.unlink()
+        for name in names:
+            os.link(self.secrets.folder / name, folder / name)
 
     def _write(self, name: str, values: Mapping[str, str]) -> None:
         path = self.path / name

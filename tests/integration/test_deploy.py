@@ -13,7 +13,9 @@ from deploy.__main__ import main
 from deploy.embedded.postgres import answers
 from deploy.engines import EmbeddedEngines
 from deploy.provision.kafka import admin_client
+from deploy.provision.postgres import PostgresProvisioning
 from deploy.rotation.logins import KafkaAdmin, PostgresAdmin
+from deploy.secrets import Secrets, logins
 from deploy.system import System
 from deploy.testing import Running
 from events import topics
@@ -39,6 +41,15 @@ def connect(system: System, role: str) -> psycopg.Connection[tuple[object, ...]]
 
 def test_the_second_provisioning_changes_nothing(system: System) -> None:
     assert set(system.prepare().values()) == {0}
+
+
+def test_provisioning_needs_log_ins_and_no_other_secret(system: System, tmp_path: Path) -> None:
+    for name in logins(CODES):
+        (tmp_path / name).write_text(system.secrets.read(name))
+    alone = System(system.state, system.namespace, CODES, system.engines)
+    alone.secrets = Secrets(tmp_path)
+    made = alone.kafka().apply() | PostgresProvisioning(system.engines, alone.secrets, system.namespace).apply()
+    assert set(made.values()) == {0}
 
 
 def test_a_topic_that_is_compressed_otherwise_is_altered(system: System) -> None:

@@ -14,6 +14,7 @@ from deploy.compose.__main__ import prepare
 from deploy.compose.folder import ENV, Folder, Place
 from deploy.compose.project import DATA, PLANNED, TRACED, Project
 from deploy.containers import KAFKA_IMAGE, POSTGRES_IMAGE, compose_kafka_environment
+from deploy.secrets import logins, municipal
 from services.runtime.checks import files
 from services.runtime.settings import SERVICES
 
@@ -110,6 +111,19 @@ def test_the_folder_is_closed_to_others_and_stays_the_same(tmp_path: Path) -> No
         assert path.stat().st_gid == folder.group
     assert folder.group > 0, "no container gets the group of root"
     assert not list((folder.path / "keys").iterdir()), "recipients' keys come from the recipients"
+
+
+def test_what_provisions_sees_log_ins_and_no_other_secret(services: dict[str, Any], tmp_path: Path) -> None:
+    (mounted,) = [each for each in services["provision"]["volumes"] if each.endswith(":/run/secrets:ro")]
+    assert mounted == "${SOCIALSOG_CONTAINERS}/logins:/run/secrets:ro"
+    folder = Folder(tmp_path / "containers")
+    for codes in (CODES, CODES[:1]):
+        folder.prepare(codes, {}, own_keys=True)
+        seen = {path.name for path in (folder.path / "logins").iterdir()}
+        assert seen == {"kafka-admin", "postgres-admin", *logins(codes)}
+        for name in seen:
+            assert (folder.path / "logins" / name).samefile(folder.secrets.folder / name)
+    assert f"kafka-{municipal(CODES[1])}" in {path.name for path in folder.secrets.folder.iterdir()}, "and is no longer lent"
 
 
 def test_forgetting_the_data_leaves_the_only_record_of_what_has_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
