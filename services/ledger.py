@@ -126,11 +126,24 @@ VITALS = "week IS NULL AND strpos(measure, ':') > 0"
 records and persons cost seconds at national size, and alarms are looked for every minute."""
 
 
+BEHIND = "behind:"
+
+
 def vitals(settings: Settings) -> tuple[datetime, list[Measure]]:
-    """The weekless labelled measures of every schema in one snapshot, and when that was by the database's clock."""
+    """The weekless labelled measures of every schema in one snapshot, and when that was by the database's clock.
+
+    Without what waits in an outbox for a municipality that is not served: no relay publishes it. Its letters are still awaited.
+    """
+    topics = {topic.name for topic in declared(settings.municipalities)}
     with _snapshot(settings) as connection:
         measures = [Measure(*row) for row in connection.execute(text(vitals_query(settings)))]
-        return connection.execute(text("SELECT now()")).scalar_one(), measures
+        found = [each for each in measures if not each.name.startswith(BEHIND) or _topic(each.name) in topics]
+        return connection.execute(text("SELECT now()")).scalar_one(), found
+
+
+def _topic(name: str) -> str:
+    """The topic of a measure `behind:topic/partition`."""
+    return name.removeprefix(BEHIND).rpartition("/")[0]
 
 
 def vitals_query(settings: Settings) -> str:

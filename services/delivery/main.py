@@ -4,6 +4,7 @@ from events import topics
 from events.http.identity import IdentityDoors
 from events.http.notification import NotificationDoors
 from services.delivery.api import routes
+from services.delivery.checks import unserved
 from services.delivery.dispatch import Journal
 from services.delivery.handlers import JOURNAL, SEND, on_cases, on_decisions, on_receipts
 from services.delivery.restore_api import restore_routes
@@ -39,4 +40,5 @@ def build(settings: Settings) -> Service:
     service.serve([*routes(service.store), *restore_routes(service.store, journal, sender)])
     service.measure(GAUGES)
     service.check(lambda: [keys.check(settings.municipalities), files.secrets(settings.secrets, ["dispatch-key"])])
+    service.check(lambda: [unserved(service.store, served)])
     return service

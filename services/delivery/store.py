@@ -109,6 +109,9 @@ GRANTS = {"receipt": "SELECT, INSERT", **dict.fromkeys(("acting", "brake"), "SEL
 _AWAITED = """delivery.state = 'sent' AND NOT EXISTS (
     SELECT FROM delivery later WHERE later.corrects = delivery.notification_id AND later.message_id IS NOT NULL)"""
 """Of a letter whose answer is still wanted: the municipality has not answered, and it was not corrected or taken back since."""
+_UNACCEPTED = """delivery.state = 'received' AND NOT EXISTS (
+    SELECT FROM delivery later WHERE later.corrects = delivery.notification_id AND later.state = 'acknowledged')"""
+"""Of a letter that a municipality's system has, and that nobody there has taken over (nor what came in its place)."""
 
 LEDGER_VIEW = ledger_view(f"""
     SELECT week, 'approved' AS measure, count(*) AS amount FROM delivery GROUP BY week
@@ -118,9 +121,7 @@ LEDGER_VIEW = ledger_view(f"""
     UNION ALL SELECT NULL, 'unanswered_since:' || municipality, extract(epoch FROM min(changed_at))::bigint FROM delivery
         WHERE {_AWAITED} GROUP BY municipality
     UNION ALL SELECT NULL, 'unaccepted_since:' || municipality, extract(epoch FROM min(changed_at))::bigint FROM delivery
-        WHERE state = 'received' AND NOT EXISTS (
-            SELECT FROM delivery later WHERE later.corrects = delivery.notification_id AND later.state = 'acknowledged')
-        GROUP BY municipality
+        WHERE {_UNACCEPTED} GROUP BY municipality
 """)
 GAUGES = f"""
     SELECT 'socialsog_deliveries', coalesce(municipality, 'none'), state, count(*)::float8 FROM delivery GROUP BY 2, 3
@@ -181,7 +182,12 @@ _FEED = """
 """
 _UNANSWERED = f"""
     SELECT message.document, message.offers, message.message_id FROM message JOIN delivery USING (message_id)
-    WHERE message.offered_at < :before AND {_AWAITED} ORDER BY cursor FOR UPDATE OF message
+    WHERE message.offered_at < :before AND message.municipality = ANY(:served) AND {_AWAITED}
+    ORDER BY cursor FOR UPDATE OF message
+"""
+_UNSERVED = f"""
+    SELECT municipality, count(*) FROM delivery WHERE municipality <> ALL(:served) AND ({_AWAITED} OR {_UNACCEPTED})
+    GROUP BY municipality ORDER BY municipality
 """
 _BRAKE = "INSERT INTO brake (name, stopped, reason) VALUES (:name, false, 'never_stopped') ON CONFLICT (name) DO NOTHING"
 _HOLD = """
@@ -294,10 +300,15 @@ def known_messages(transaction: Transaction, messages: Sequence[UUID]) -> set[UU
     return set(transaction.execute(query, {"messages": list(messages)}).scalars())
 
 
-def unanswered(transaction: Transaction, before: datetime) -> list[Unanswered]:
-    """Messages offered last before this moment, never answered, and not taken back or corrected since."""
-    rows = transaction.execute(_UNANSWERED, {"before": before})
+def unanswered(transaction: Transaction, before: datetime, served: Iterable[str]) -> list[Unanswered]:
+    """Messages to these municipalities offered last before this moment, never answered, not taken back or corrected since."""
+    rows = transaction.execute(_UNANSWERED, {"before": before, "served": list(served)})
     return [Unanswered(msgspec.json.decode(row.document, type=Notification), row.offers) for row in rows]
+
+
+def unserved(transaction: Transaction, served: Iterable[str]) -> dict[str, int]:
+    """How many letters wait for the answer of each municipality that is none of these."""
+    return dict(transaction.execute(_UNSERVED, {"served": list(served)}).tuples().all())
 
 
 def offered(transaction: Transaction, message_id: UUID) -> None:

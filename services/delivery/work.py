@@ -180,7 +180,7 @@ class Sender:
         with self.database.transaction() as transaction:
             if store.stopped(transaction):
                 return
-            for row in store.unanswered(transaction, transaction.now - OFFER_AGAIN):
+            for row in store.unanswered(transaction, transaction.now - OFFER_AGAIN, self.served):
                 self._repeat(transaction, row)
 
     def offer_everything_unanswered(self) -> None:
@@ -188,7 +188,7 @@ class Sender:
         with self.database.transaction() as transaction:
             if store.held(transaction):  # receipts are lost too: `reconcile` finds them first
                 return
-            for row in store.unanswered(transaction, transaction.now + timedelta(seconds=1)):
+            for row in store.unanswered(transaction, transaction.now + timedelta(seconds=1), self.served):
                 self._repeat(transaction, row)
 
     @staticmethod

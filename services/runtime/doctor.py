@@ -1,7 +1,7 @@
 """The door `/doctor` of every service: all checks that it can make on itself, with its own rights, for the operator."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from litestar import get
@@ -37,7 +37,16 @@ class Doctor:
             findings += [*self._database(cluster, well=all(each.level != "bad" for each in findings)), *self._files()]
         finally:
             cluster.close()
-        return Report(self.settings.service, time.time(), identity, findings + [found for check in self.own for found in check()])
+        return Report(self.settings.service, time.time(), identity, [*findings, *self._own()])
+
+    def _own(self) -> Iterator[Finding]:
+        """What only this service looks at. Whether database and broker answer at all is said elsewhere."""
+        for check in self.own:
+            try:
+                yield from check()
+            except Exception as error:
+                if not is_transient(error):
+                    raise
 
     def _kafka(self, cluster: Broker) -> tuple[str, list[Finding]]:
         """The cluster's id, empty where none answers, and what is found."""
@@ -54,7 +63,7 @@ class Doctor:
             with self.store.transaction() as transaction:
                 findings = database.check(transaction)
             lag = [self._lag(self.store, cluster)] if self.reads and well else []
-            return [*findings, *lag, moving.relay(self.store), moving.work(self.store)]
+            return [*findings, *lag, moving.relay(self.store, self.writes), moving.work(self.store)]
         except Exception as error:
             if not is_transient(error):
                 raise

@@ -10,6 +10,7 @@ from threading import Lock
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from events.topics import Topic
 from services.runtime.database import Store
 from services.runtime.errors import is_transient
 from services.runtime.metrics import FROM_DATABASE
@@ -19,9 +20,9 @@ BELIEVED_SECONDS = 5.0
 
 RUNTIME = """
     SELECT 'socialsog_outbox_waiting_messages' AS metric, topic AS a, NULL::text AS b, sum(last - published)::float8 AS value
-        FROM outbox_position WHERE topic NOT LIKE 'municipality.%' GROUP BY topic
+        FROM outbox_position WHERE topic = ANY(:topics) AND topic NOT LIKE 'municipality.%' GROUP BY topic
     UNION ALL SELECT 'socialsog_outbox_waiting_messages', 'municipality.notification.v1', NULL, sum(last - published)::float8
-        FROM outbox_position WHERE topic LIKE 'municipality.%' HAVING count(*) > 0
+        FROM outbox_position WHERE topic = ANY(:topics) AND topic LIKE 'municipality.%' HAVING count(*) > 0
     UNION ALL SELECT 'socialsog_dead_letters',
         CASE WHEN topic LIKE 'municipality.%' THEN 'municipality.receipt.v1' ELSE coalesce(topic, origin) END,
         NULL, count(*)::float8 FROM dead_letter WHERE redriven_at IS NULL GROUP BY 2
@@ -30,16 +31,19 @@ RUNTIME = """
         greatest(0, extract(epoch FROM clock_timestamp() - min(next_attempt_at)))::float8 FROM work GROUP BY kind
     UNION ALL SELECT 'socialsog_clock_offset_seconds', NULL, NULL, extract(epoch FROM clock_timestamp())::float8
 """
-"""Each from a table that is small when all is well."""
+"""Each from a table that is small when all is well. Of the outbox only the topics of now: for a municipality that is not served
+nothing is published."""
 
 Row = tuple[str, str | None, str | None, float]
 
 
 class Measures(Collector):
-    """Reads one service's gauges. A database that is away gives none: that is an alert of its own."""
+    """Reads the gauges of one service, which `writes` these topics. A database that is away gives none: that is an alert of its
+    own."""
 
-    def __init__(self, store: Store, queries: Sequence[str] = ()) -> None:
+    def __init__(self, store: Store, writes: Sequence[Topic], queries: Sequence[str] = ()) -> None:
         self.store = store
+        self.topics = [topic.name for topic in writes]
         self.query = " UNION ALL ".join((RUNTIME, *queries))
         self._lock = Lock()
         self._rows: list[Row] = []
@@ -70,7 +74,7 @@ class Measures(Collector):
         began = time.time()
         try:
             with self.store.transaction() as transaction:
-                rows = transaction.execute(self.query).all()
+                rows = transaction.execute(self.query, {"topics": self.topics}).all()
         except Exception as error:
             if not is_transient(error):
                 raise

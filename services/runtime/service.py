@@ -164,7 +164,7 @@ class Service:
         parts += [(name, partial(self._repeat, name, seconds, action)) for name, seconds, action in self._periodic]
         missing = (lambda: [] if consumer.ready.is_set() else ["consumer"]) if self._subscriptions else list
         found = metrics.registry()
-        found.register(Measures(self.store, self._measured))
+        found.register(Measures(self.store, writes, self._measured))
         app = application(self.settings, [*self._routes, *operator_doors(self)], missing, found)
         return [*parts, ("http", Server.build(self.settings, app).run_until)]
 

@@ -22,7 +22,7 @@ from deploy.testing import Running
 from deploy.waiting import wait_until
 from events import weeks
 from events.audit import AuditEntry
-from events.topics import AUDIT
+from events.topics import AUDIT, municipal_notification
 from services import ledger
 from services.delivery.store import metadata as delivery_tables
 from services.notification.store import DRAFT
@@ -253,6 +253,9 @@ def test_a_register_delivery_that_was_refused_until_a_good_one_was_read(
 
 
 def test_a_relay_that_does_not_advance_by_real_time(desk: Desk) -> None:
+    assert "849" not in desk.settings.municipalities
+    unserved = "INSERT INTO outbox_position (topic, partition, last) VALUES (:topic, 0, 1)"
+    desk.execute("delivery", unserved, topic=municipal_notification("849").name)  # nobody publishes that
     with desk.others["identity"].transaction() as transaction:
         transaction.audit("collection", "test", purpose="intake")
     assert desk.look(later=9 * HOUR) == {}

@@ -23,14 +23,18 @@ from events.http.notification import FrozenLetter
 from events.municipal import Notification, Receipt
 from services.delivery import acting, api
 from services.delivery import store as tables
+from services.delivery.checks import unserved
 from services.delivery.dispatch import Answered, Journal, Sent
 from services.delivery.handlers import JOURNAL, SEND, on_cases, on_decisions, take_receipt
 from services.delivery.sealing import Keys
 from services.delivery.work import OFFER_AGAIN, Sender
+from services.runtime.checks import moving
 from services.runtime.clock import FileClock
 from services.runtime.errors import Poison
 from services.runtime.events import Event
 from services.runtime.http import application
+from services.runtime.measures import Measures
+from services.runtime.relay import written_by
 from services.runtime.settings import load
 from services.runtime.work import Worker
 from tests.owned_store import OwnedStore
@@ -70,10 +74,9 @@ class Desk:
         self.keys = keys
         self.start("key")
 
-    def start(self, ring: str) -> None:
-        """Begin anew, as after a restart, with this ring of journal keys."""
+    def start(self, ring: str, served: frozenset[str] = frozenset({"101", "751"})) -> None:
+        """Begin anew, as after a restart, with this ring of journal keys and these municipalities."""
         self.journal = Journal(self.keys.parent / "dispatch", ring)
-        served = frozenset({"101", "751"})
         self.sender = Sender(self.store, self._residence, self._letter, Keys(self.keys), self.journal, {}, served)
         self.worker = Worker(self.store, {SEND: self.sender.send, JOURNAL: self.sender.journal_answer})
 
@@ -308,6 +311,45 @@ def test_what_nobody_answers_is_offered_again_with_the_same_id(desk: Desk) -> No
     clock.move(clock.now() + OFFER_AGAIN + timedelta(minutes=1))
     desk.sender.offer_again()
     assert desk.published("municipality.101.notification.v1") == 2
+
+
+def test_a_letter_to_who_is_no_longer_served_is_offered_to_nobody_and_not_forgotten(desk: Desk) -> None:
+    desk.approve(desk.decision())
+    desk.run()
+    topic, clock = "municipality.101.notification.v1", desk.store.clock
+    assert isinstance(clock, FileClock)
+    assert unserved(desk.store, {"101", "751"}).level == "ok"
+    clock.move(clock.now() + OFFER_AGAIN + timedelta(minutes=1))
+    desk.start("key", served=frozenset({"751"}))
+    desk.sender.offer_again()
+    desk.sender.offer_everything_unanswered()
+    assert desk.published(topic) == 1
+    found = unserved(desk.store, {"751"})
+    assert (found.level, found.what) == ("warn", "1 letters wait for municipalities that are not served: 101")
+    assert found.mend.startswith("SOCIALSOG_MUNICIPALITIES=THOSE_OF_NOW,101 make stop start  # ")
+    desk.start("key")
+    desk.sender.offer_again()
+    assert desk.published(topic) == 2, "served again"
+    (message,) = desk.messages()
+    for answer, level in (("received", "warn"), ("accepted", "ok")):
+        desk.answer(message, answer)
+        assert unserved(desk.store, {"751"}).level == level
+
+
+def test_what_waits_for_who_is_no_longer_served_is_no_relay_that_stands_still(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.approve(desk.decision())
+    desk.run()
+    monkeypatch.setattr(moving, "PAUSE_SECONDS", 0.01)
+    with desk.store.transaction() as transaction:
+        transaction.execute("UPDATE outbox_position SET published = last WHERE topic NOT LIKE 'municipality.%'")
+    for codes, level, waiting in ((("101", "751"), "bad", 1), (("751",), "ok", 0)):
+        writes = written_by("delivery", codes)
+        assert moving.relay(desk.store, writes).level == level
+        rows = Measures(desk.store, writes).rows()
+        waits = [value for name, topic, _, value in rows if name == "socialsog_outbox_waiting_messages"]
+        assert sum(waits) == waiting
 
 
 def test_a_retraction_follows_the_letter_it_retracts(desk: Desk) -> None:

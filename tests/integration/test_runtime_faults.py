@@ -14,6 +14,7 @@ from deploy.system import System
 from events import topics
 from services.runtime import broker, work
 from services.runtime import relay as relays
+from services.runtime.checks import moving
 from services.runtime.consumer import MAX_STARTS
 from services.runtime.database import Store
 from services.runtime.dead_letters import DeadLetters
@@ -342,7 +343,8 @@ def without_database(system: System, service: str) -> Store:
 def test_a_doctor_whose_database_is_away_says_so(system: System) -> None:
     store, settings = without_database(system, "screening"), system.settings("screening")
     reads = [topic for topic in topics.declared(settings.municipalities) if "screening" in topic.readers]
-    report = Doctor(settings, reads, relays.written_by("screening", settings.municipalities), store).report()
+    asks = [lambda: [moving.work(store)]]  # as a check that only one service has may do
+    report = Doctor(settings, reads, relays.written_by("screening", settings.municipalities), store, asks).report()
     store.close()
     assert report.cluster
     assert [(each.check, each.what) for each in report.findings if each.level == "bad"] == [("database", "does not answer")]

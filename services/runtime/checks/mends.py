@@ -5,6 +5,7 @@ form the system has that it asks about. Messages whose reader may have either fo
 """
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 START = "`make start` (containers: `make up`)"
@@ -27,7 +28,16 @@ def migrate() -> str:
 
 def restart(service: str, environment: str | None = None) -> str:
     """Begins a service anew: harmless at any time."""
-    return f"make {'down up' if _containers(environment) else 'stop start'}  # begins {service} anew; its log says why"
+    return f"{_anew(environment)}  # begins {service} anew; its log says why"
+
+
+def serve(codes: Iterable[str]) -> str:
+    """Serves municipalities again, beside those of now: their letters leave, and their answers are read."""
+    return f"SOCIALSOG_MUNICIPALITIES=THOSE_OF_NOW,{','.join(codes)} {_anew()}  # until they have answered: telephone them"
+
+
+def _anew(environment: str | None = None) -> str:
+    return f"make {'down up' if _containers(environment) else 'stop start'}"
 
 
 def key(path: Path) -> str:
