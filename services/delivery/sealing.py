@@ -49,7 +49,8 @@ class Keys:
         """Whether there is a key for each municipality, and a public one only."""
         missing = [code for code in municipalities if not (self.folder / f"{code}.json").exists()]
         unfit = [code for code in municipalities if code not in missing and not self._is_public(self.folder / f"{code}.json")]
-        mend = "".join(mends.key(self.folder / f"{code}.json") for code in [*unfit, *missing][:1])
+        files = [f"{code}.json" for code in [*unfit, *missing][:1]]
+        mend = "".join(mends.copy("PUBLIC_KEY.jwk", self.folder / file, f"keys/{file}") for file in files)
         if unfit:
             return bad("keys", f"no public key: {some(unfit)}", mend)
         if missing:

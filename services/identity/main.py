@@ -1,6 +1,7 @@
 """Composition root of identity."""
 
 from services.identity import api
+from services.identity.checks import whole
 from services.identity.register.inbox import Inbox
 from services.identity.register.loader import Loader
 from services.identity.store import GAUGES
@@ -14,7 +15,9 @@ SCAN_SECONDS = 0.2
 def build(settings: Settings) -> Service:
     """The service, ready to run."""
     service = Service(settings)
-    service.every("scan", SCAN_SECONDS, Loader(service.store, Inbox(settings.inbox / "register")).scan)
+    inbox = settings.inbox / "register"
+    service.every("scan", SCAN_SECONDS, Loader(service.store, Inbox(inbox)).scan)
     service.serve(api.routes(service.store))
     service.measure(GAUGES)
+    service.check(lambda: [whole(service.store, inbox)])
     return service

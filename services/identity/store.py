@@ -127,6 +127,7 @@ Table(
     Column("loaded", BigInteger, nullable=False, server_default="0"),
     Column("added", BigInteger, nullable=False, server_default="0"),
     Column("quarantined", BigInteger, nullable=False, server_default="0"),
+    Column("begun", Boolean, nullable=False, server_default="false"),  # whether a line of it was ever taken
     Column("seen_at", DateTime(timezone=True), nullable=False),
     Column("read_at", DateTime(timezone=True)),
     UniqueConstraint("manifest", "manifest_digest"),

@@ -15,6 +15,7 @@ from litestar.testing import TestClient
 from events.alias import Alias
 from events.http.identity import ChildResidence, ResidenceRequest, Resolved
 from services.identity import api
+from services.identity.checks import whole
 from services.identity.doors.register import whole_register
 from services.identity.doors.residence import residence
 from services.runtime.database import Store
@@ -259,14 +260,47 @@ def test_no_door_answers_from_a_register_that_is_half_read(vault: Vault, client:
     assert answers["/unmask"][1]["child"]["name"] == "Bo Kanarilund"
 
 
-def test_a_delivery_that_is_refused_half_read_opens_the_doors_again(vault: Vault, client: TestClient[Any]) -> None:
-    kid, mother = renumbered(vault)
+def statuses(client: TestClient[Any], who: tuple[UUID, UUID]) -> set[int]:
+    return {status for status, _ in ask(client, *who).values()}
+
+
+@pytest.mark.parametrize("again", ["the same", "mended"])
+def test_a_delivery_that_is_refused_half_read_keeps_the_doors_shut(vault: Vault, client: TestClient[Any], again: str) -> None:
+    who = renumbered(vault)
+    data = vault.folder / "register-00002.jsonl"
+    lines = data.read_bytes()
     for _ in range(2):
         vault.loader.step()
+    data.unlink()
+    vault.loader.step()
+    assert (vault.files()[-1].state, vault.files()[-1].reason) == ("refused", "data_missing")
+    vault.loader.scan()  # its manifest still lies there
+    assert (statuses(client, who), whole(vault.store, vault.folder).level) == ({503}, "bad")
+    data.write_bytes(lines + b" ")
+    vault.loader.scan()
+    assert vault.files()[-1].reason == "wrong_digest"
+    assert statuses(client, who) == {503}
+    if again == "the same":
+        data.write_bytes(lines)
+    else:
+        vault.sequence = 1
+        vault.write("changes", [*lines.splitlines(), person(None)])
+    for _ in range(3):
+        vault.loader.step()
+        assert statuses(client, who) == {503}, "it is judged, and read"
+    vault.loader.scan()
+    assert statuses(client, who) == {200}
+    found = whole(vault.store, vault.folder)
+    assert (found.level, found.what) == ("ok", "whole, version 2")
+
+
+def test_a_delivery_that_is_refused_before_its_first_line_opens_the_doors_again(vault: Vault, client: TestClient[Any]) -> None:
+    who = renumbered(vault)
+    vault.loader.step()
     (vault.folder / "register-00002.jsonl").unlink()
     vault.loader.step()
     assert (vault.files()[-1].state, vault.files()[-1].reason) == ("refused", "data_missing")
-    assert ask(client, kid, mother)["/ties"][0] == 200
+    assert (statuses(client, who), whole(vault.store, vault.folder).level) == ({200}, "ok")
 
 
 def test_a_delivery_that_begins_after_the_look_waits_for_the_answer(vault: Vault) -> None:

@@ -19,6 +19,7 @@ _READING = """
     FROM register_file WHERE state = 'reading'
 """
 _LAST = "SELECT coalesce(max(sequence), 0) FROM register_file WHERE state = 'read'"
+_HALF_READ = f"SELECT max(sequence) FROM register_file WHERE state = 'refused' AND begun AND sequence > ({_LAST})"
 _KNOWN = "SELECT EXISTS (SELECT FROM register_file WHERE sequence = :sequence AND digest = :digest AND state = 'read')"
 _ENTER = """
     INSERT INTO register_file AS f (manifest, manifest_digest, sequence, state, reason, field, kind, version_at, digest, data,
@@ -33,7 +34,7 @@ _ENTER = """
 _CLAIM = "SELECT FROM register_file WHERE id = :id AND state = 'reading' AND bytes_read = :from FOR UPDATE"
 _MOVE = """
     UPDATE register_file SET bytes_read = bytes_read + :size, lines_read = lines_read + :lines, loaded = loaded + :loaded,
-        added = added + :added, quarantined = quarantined + :quarantined
+        added = added + :added, quarantined = quarantined + :quarantined, begun = begun OR :loaded > 0
     WHERE id = :id
 """
 _CLOSE = "UPDATE register_file SET state = :state, reason = :reason, field = :field, read_at = :now WHERE id = :id"
@@ -106,6 +107,12 @@ def reading(transaction: Transaction) -> Reading | None:
 def register_version(transaction: Transaction) -> int:
     """Sequence of the last delivery that was read to its end; 0 before the first."""
     return int(transaction.execute(_LAST).scalar_one())
+
+
+def half_read(transaction: Transaction) -> int | None:
+    """Sequence of a delivery that was refused after lines of it had been taken, until one of that number is read to its end."""
+    sequence: int | None = transaction.execute(_HALF_READ).scalar_one()
+    return sequence
 
 
 def is_repeated(transaction: Transaction, manifest: Manifest) -> bool:

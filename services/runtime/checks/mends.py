@@ -40,11 +40,11 @@ def _anew(environment: str | None = None) -> str:
     return f"make {'down up' if _containers(environment) else 'stop start'}"
 
 
-def key(path: Path) -> str:
-    """Gives a municipality's public key. A container sees the folder, but cannot write there."""
+def copy(what: str, path: Path, beside: str) -> str:
+    """Gives us files. A container only reads them: there they are put into the folder of `make up`, where `beside` says."""
     if _containers():
-        return f"cp PUBLIC_KEY.jwk .containers/keys/{path.name}  # in the checkout, or where SOCIALSOG_CONTAINERS says"
-    return f"cp PUBLIC_KEY.jwk {path}"
+        return f"cp {what} .containers/{beside}  # in the checkout, or where SOCIALSOG_CONTAINERS says"
+    return f"cp {what} {path}"
 
 
 def folder(path: Path) -> str:
