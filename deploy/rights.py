@@ -9,6 +9,7 @@ users and PostgreSQL's superusers.
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import psycopg
@@ -20,6 +21,7 @@ from deploy.provision.migrations import VERSIONS
 from deploy.provision.postgres import declarations
 from deploy.secrets import LEDGER_READER, kafka_principals, municipal
 from events.topics import declared
+from services.runtime.names import in_postgres, on_kafka
 from services.runtime.settings import SERVICES
 
 MUNICIPAL = municipal("")
@@ -64,9 +66,9 @@ class Ours:
     @classmethod
     def named(cls, namespace: str, codes: Sequence[str]) -> "Ours":
         """With the namespace before each."""
-        prefix = f"{namespace}." if namespace else ""
-        principals = [prefix + each for each in kafka_principals(codes)]
-        topics = frozenset(prefix + topic.name for topic in declared(codes))
+        named = partial(on_kafka, namespace)
+        principals = [named(each) for each in kafka_principals(codes)]
+        topics = frozenset(named(topic.name) for topic in declared(codes))
         return cls(frozenset(f"User:{each}" for each in principals), topics, frozenset(principals))
 
     def concerns(self, acl: ACL) -> bool:
@@ -92,7 +94,7 @@ def held_on_kafka(engines: Engines, namespace: str, codes: Sequence[str]) -> set
     """What Kafka lets our principals do, of whatever kind, and anybody with our topics and groups. What is not ours keeps its
     whole name.
     """
-    bare = _without(f"{namespace}." if namespace else "")
+    bare = _without(on_kafka(namespace, ""))
     ours = Ours.named(namespace, codes)
     with admin_client(engines) as client:
         found = filter(ours.concerns, existing_rights(client))
@@ -139,11 +141,11 @@ def _of_the_database() -> Iterator[Held]:
 
 def held_in_postgres(engines: Engines, namespace: str) -> set[Held]:
     """What PostgreSQL lets our roles do, and what it lets anybody do who may log in (but its superusers) with our schemas."""
-    prefix = f"{namespace}_" if namespace else ""
-    bare = _without(prefix)
+    named = partial(in_postgres, namespace)
+    bare = _without(named(""))
     values = {
-        "roles": [prefix + role for role in (*SERVICES, LEDGER_READER)],
-        "schemas": [prefix + service for service in SERVICES],
+        "roles": [named(role) for role in (*SERVICES, LEDGER_READER)],
+        "schemas": [named(service) for service in SERVICES],
         "table": list(TABLE_PRIVILEGES),
         "database": list(DATABASE_PRIVILEGES),
     }

@@ -32,6 +32,7 @@ from deploy.engines import Engines
 from deploy.secrets import Secrets, kafka_principals, private_file
 from deploy.waiting import wait_until
 from events.topics import FOREVER, Topic, declared
+from services.runtime import names
 
 REQUEST_MS = 60_000
 """Making 220 topics takes seconds, and a busy machine has two cores."""
@@ -123,7 +124,7 @@ class KafkaProvisioning:
 
     def named(self, name: str) -> str:
         """A name with the namespace before it."""
-        return f"{self.namespace}.{name}" if self.namespace else name
+        return names.on_kafka(self.namespace, name)
 
     def apply(self) -> dict[str, int]:
         """Make what is missing. Returns how many users, topics and rights were made or taken away; all 0 when nothing was."""

@@ -22,7 +22,7 @@ from deploy.engines import Engines
 from deploy.provision.kafka import ProvisioningFailed
 from deploy.provision.migrations import VERSIONS, Migrations
 from deploy.secrets import LEDGER_READER, Secrets
-from services.runtime import versions
+from services.runtime import names, versions
 from services.runtime.settings import SERVICES
 from services.runtime.tables import GRANTS as RUNTIME_GRANTS
 
@@ -91,7 +91,7 @@ class PostgresProvisioning:
 
     def named(self, name: str) -> str:
         """Name of a role or schema, with the namespace before it."""
-        return f"{self.namespace}_{name}" if self.namespace else name
+        return names.in_postgres(self.namespace, name)
 
     def apply(self) -> dict[str, int]:
         """Make what is missing. Returns how many databases, roles and schemas were made or changed; all 0 when nothing was."""

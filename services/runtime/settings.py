@@ -12,7 +12,7 @@ from typing import Literal
 from urllib.parse import parse_qsl, urlsplit
 
 from events.municipalities import BY_CODE, MUNICIPALITIES
-from services.runtime import tls
+from services.runtime import names, tls
 from services.runtime.checks import mends
 from services.runtime.errors import Fatal
 
@@ -84,11 +84,11 @@ class Settings:
 
     def kafka_name(self, name: str) -> str:
         """Name of a topic, group or principal on the broker."""
-        return f"{self.namespace}.{name}" if self.namespace else name
+        return names.on_kafka(self.namespace, name)
 
     def database_name(self, name: str) -> str:
         """Name of a schema or role in the database."""
-        return f"{self.namespace}_{name}" if self.namespace else name
+        return names.in_postgres(self.namespace, name)
 
     def database_url(self, role: str) -> str:
         """SQLAlchemy URL of a role, with its password from the secrets."""

@@ -18,14 +18,18 @@ from deploy.__main__ import main
 from deploy.containers import environment_name
 from deploy.embedded import cluster, jars, java
 from deploy.embedded.kafka_settings import Node, server_properties
+from deploy.engines import Engines
 from deploy.pids import Command, Process
-from deploy.provision.kafka import rights
+from deploy.provision.kafka import KafkaProvisioning, rights
+from deploy.provision.postgres import PostgresProvisioning
+from deploy.rights import Ours
 from deploy.secrets import Secrets, kafka_principals
 from deploy.system import MARK, claim
 from deploy.waiting import wait_until
 from events.topics import declared
 from events.weeks import start
 from services.runtime.credentials import Credentials
+from services.runtime.settings import load
 
 CODES = ("101", "751")
 
@@ -174,6 +178,20 @@ def test_rights_are_those_of_the_declaration_and_no_more() -> None:
     of_101 = {right.name for right in found if right.principal == "t1.municipality-101" and right.kind == ResourceType.TOPIC}
     assert of_101 == {"t1.municipality.101.notification.v1", "t1.municipality.101.receipt.v1"}
     assert {right.operation for right in found} == {ACLOperation.READ, ACLOperation.WRITE}
+
+
+@pytest.mark.parametrize(("namespace", "topic", "schema"), [("", "a.v1", "intake"), ("t1", "t1.a.v1", "t1_intake")])
+def test_services_provisioning_and_the_rights_matrix_call_things_the_same(
+    tmp_path: Path, namespace: str, topic: str, schema: str
+) -> None:
+    engines, secrets = Engines("k:9092", "admin", "", "postgresql://p/postgres"), Secrets(tmp_path)
+    kafka = KafkaProvisioning(engines, secrets, namespace, CODES, tmp_path / "users")
+    settings = load("intake", {"SOCIALSOG_NAMESPACE": namespace})
+    assert {kafka.named("a.v1"), settings.kafka_name("a.v1")} == {topic}
+    assert {PostgresProvisioning(engines, secrets, namespace).named("intake"), settings.database_name("intake")} == {schema}
+    ours = Ours.named(namespace, CODES)
+    assert ours.topics == {kafka.named(each.name) for each in kafka.topics}
+    assert ours.principals == {f"User:{kafka.named(each)}" for each in kafka.principals}
 
 
 def test_settings_become_the_image_s_variables() -> None:
