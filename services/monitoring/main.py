@@ -44,6 +44,7 @@ class Monitor:
         self.board = Board()
         self.ends = Ends(settings)
         self._stop = Signal()
+        self._allowed = Signal()
         self._failures = 0
         self._fatal = False
         self._guard = Guard(self._stop, self._code)
@@ -75,14 +76,19 @@ class Monitor:
 
     def _serve(self) -> None:
         try:
-            # Ready at once: a display that is still reading says so itself (`caught_up`), and nobody waits for a display.
             doctor = Doctor(self.settings, TOPICS, [], None)
-            app = application(self.settings, [*api.routes(self.board), *doctor.doors()], list)
+            app = application(self.settings, [*api.routes(self.board), *doctor.doors()], self._missing)
             Server.build(self.settings, app).run_until(self._stop)
         except BaseException as error:
             self._failed_for_good(error)
         finally:
             self._stop.set()
+
+    def _missing(self) -> list[str]:
+        """What it waits for at its start. A display that is still reading, or reads anew, is ready: it says so itself
+        (`caught_up`), and nobody waits for a display.
+        """
+        return [] if self._allowed.is_set() else ["broker"]
 
     def _read(self) -> None:
         """Session after session until told to stop. Raises Fatal, Hanging."""
@@ -90,6 +96,7 @@ class Monitor:
         broker.wait_for_broker(asked)
         broker.wait_for_rights(asked, TOPICS, [])
         asked.close()
+        self._allowed.set()
         log.info("started")
         while not self._stop.is_set():
             runner = asyncio.Runner()

@@ -37,6 +37,7 @@ from services.runtime.events import Decoder
 from services.runtime.http import Door, Server, actor, allow, application, doors
 from services.runtime.lease import Lease
 from services.runtime.measures import Measures
+from services.runtime.readiness import Readiness
 from services.runtime.relay import Relay, written_by
 from services.runtime.settings import Settings, load
 from services.runtime.transaction import Transaction
@@ -162,10 +163,10 @@ class Service:
         if self._doers:
             parts += [(f"worker-{number}", Worker(self.store, self._doers).run) for number in range(1, self.workers + 1)]
         parts += [(name, partial(self._repeat, name, seconds, action)) for name, seconds, action in self._periodic]
-        missing = (lambda: [] if consumer.ready.is_set() else ["consumer"]) if self._subscriptions else list
+        ready = Readiness(self.store, consumer.ready if self._subscriptions else None)
         found = metrics.registry()
         found.register(Measures(self.store, writes, self._measured))
-        app = application(self.settings, [*self._routes, *operator_doors(self)], missing, found)
+        app = application(self.settings, [*self._routes, *operator_doors(self)], ready.missing, found)
         return [*parts, ("http", Server.build(self.settings, app).run_until)]
 
     def _guarded(self, part: Callable[[Signal], None]) -> None:

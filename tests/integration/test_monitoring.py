@@ -158,6 +158,29 @@ def test_goes_on_when_the_broker_was_away(system: System, running: Running) -> N
     assert system.running("monitoring")
 
 
+def test_is_ready_only_once_its_rights_are_checked(running: Running, tmp_path: Path) -> None:
+    system = new_system(running, tmp_path)
+    system.prepare_tables()  # secrets too, but nothing in Kafka
+    try:
+        system.start_services(["monitoring"], wait=False)
+        door = f"{system.http('monitoring')}/ready"
+        until(lambda: answers(door))
+        said = httpx.get(door, timeout=10, trust_env=False)
+        assert (said.status_code, said.json()) == (503, {"waiting_for": ["broker"]})
+        system.prepare()
+        system.wait_ready(["monitoring"])
+    finally:
+        system.stop_services(["monitoring"])
+
+
+def answers(door: str) -> bool:
+    """Whether anything is served there, be it good or bad news."""
+    try:
+        return httpx.get(door, timeout=10, trust_env=False).status_code > 0
+    except httpx.TransportError:
+        return False
+
+
 def test_the_door_asks_for_a_credential(system: System) -> None:
     system.start_services(["monitoring"])
     url = f"{system.http('monitoring')}/counts"

@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from deploy.system import System
 from events import topics
-from services.runtime import broker, work
+from services.runtime import broker, readiness, work
 from services.runtime import relay as relays
 from services.runtime.checks import moving
 from services.runtime.consumer import MAX_STARTS
@@ -21,6 +21,7 @@ from services.runtime.dead_letters import DeadLetters
 from services.runtime.doctor import Doctor
 from services.runtime.errors import Fatal, Transient, is_transient
 from services.runtime.lease import Lease
+from services.runtime.readiness import Readiness
 from services.runtime.settings import load
 from services.runtime.work import MAX_CRASHES, Effects, Worker, WorkItem
 from tests.integration.test_runtime import Screening, open_store, publish, relay, run_until, system, threads, until
@@ -348,6 +349,16 @@ def test_a_doctor_whose_database_is_away_says_so(system: System) -> None:
     store.close()
     assert report.cluster
     assert [(each.check, each.what) for each in report.findings if each.level == "bad"] == [("database", "does not answer")]
+
+
+def test_a_service_is_ready_while_its_database_answers(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(readiness, "BELIEVED_SECONDS", 0.0)
+    here, away = open_store(system, "identity"), without_database(system, "identity")
+    found = Readiness(here, None)
+    for store, missing in ((here, []), (away, ["database"]), (here, [])):
+        found.store = store
+        assert found.missing() == missing
+    away.close()
 
 
 def test_who_is_stopped_while_the_database_is_away_ends_in_order(system: System) -> None:
