@@ -1,5 +1,6 @@
 """The weekly run on a real PostgreSQL: what fires and what does not, in order, once, with brakes, doors and the ledger."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -7,6 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 from msgspec.structs import replace
 
+from deploy.waiting import wait_until
 from events import weeks
 from events.audit import AuditEntry
 from events.http.identity import ExcludedTie, Tie
@@ -381,3 +383,23 @@ def test_the_same_week_again_says_so_and_adds_nothing(world: World) -> None:
     assert (again.added, again.status, again.detail) == (False, "finished", "was run before; nothing was added")
     assert world.select("SELECT topic, last FROM outbox_position ORDER BY topic") == before
     assert len(world.published(CANDIDATE, Any)) == 1
+
+
+def test_two_operators_who_start_the_same_week_at_once_make_one_run(world: World) -> None:
+    father = uuid4()
+    world.family(father)
+    world.records(record(father, within(W38), code="1255"))
+    world.delivered(W38)
+    world.now(weeks.end(W38) + timedelta(hours=5))
+    waiting = "SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    world.register.meanwhile = lambda: wait_until(lambda: bool(world.select(waiting)), 30, "the other asks too")
+    with ThreadPoolExecutor(2) as both:
+        asked = {actor: both.submit(world.runner.start, W38, (), actor) for actor in ("operator-1", "operator-2")}
+    answers = {actor: answer.result() for actor, answer in asked.items()}
+    (ran,) = [actor for actor, answer in answers.items() if answer.added]
+    (late,) = answers.keys() - {ran}
+    assert (answers[ran].status, answers[ran].candidates) == ("finished", 1)
+    assert (answers[late].status, answers[late].detail) == ("finished", "was run before; nothing was added")
+    assert len(world.select("SELECT FROM run")) == len(world.published(RUN, Run)) == len(world.published(CANDIDATE, Any)) == 1
+    entries = [each for each in world.published(AUDIT["screening"], AuditEntry) if each.action in ("run_started", "weekly_run")]
+    assert sorted((each.action, each.actor) for each in entries) == [("run_started", ran), ("weekly_run", ran)]
