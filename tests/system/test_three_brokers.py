@@ -93,6 +93,7 @@ def test_two_of_three_brokers_die_one_after_the_other_and_the_week_is_the_truth(
         expected, found = town.expected([WEEK]), town.told_explicitly()
         assert found == expected, difference(expected, found)
         assert town.drive.doors.get("auditor", "audit", "/verify")["ok"]
+        assert town.violations() == []
         copies = partitions(brokers.engines)
         assert {len(part["replica_nodes"]) for part in copies} == {3}
         least = least_in_sync(brokers.engines, {part["topic"] for part in copies})
