@@ -16,7 +16,7 @@ from deploy.compose.project import DATA, PLANNED, TRACED, Project
 from deploy.containers import KAFKA_IMAGE, POSTGRES_IMAGE, compose_kafka_environment
 from deploy.secrets import logins, municipal
 from services.runtime.checks import files
-from services.runtime.settings import SERVICES
+from services.runtime.settings import CALLERS, SERVICES
 
 ROOT = Path(__file__).parents[2]
 CODES = ("101", "751")
@@ -47,11 +47,25 @@ def test_each_service_runs_hardened_and_says_when_it_is_ready(services: dict[str
     for name, one in services.items():
         assert one["read_only"] is True, name
         assert one["cap_drop"] == ["ALL"], name
+        assert one["security_opt"] == ["no-new-privileges:true"], name
+        assert not {"privileged", "cap_add", "network_mode", "pid", "devices"} & set(one), name
+        assert one["user"] == {"kafka": "appuser", "postgres": "postgres"}.get(name, "10001:10001"), name
         assert ("healthcheck" in one) == (name != "provision"), name
     for number, name in enumerate(SERVICES):
         assert services[name]["command"] == ["python", "-m", f"services.{name}"]
-        assert services[name]["healthcheck"]["test"][-1] == str(8700 + number)
-        assert services[name]["depends_on"]["provision"] == {"condition": "service_completed_successfully"}
+        assert services[name]["healthcheck"]["test"] == ["CMD", "python", "-IS", "/app/ready.py", str(8700 + number)]
+    recipe = (ROOT / "deploy" / "images" / "Dockerfile").read_text()
+    assert "COPY deploy/images/ready.py /app/\n" in recipe
+    assert recipe.endswith("USER 10001:10001\n")
+
+
+def test_each_starts_after_what_it_needs(services: dict[str, Any]) -> None:
+    healthy, ended = {"condition": "service_healthy"}, {"condition": "service_completed_successfully"}
+    assert {name for name in services if "depends_on" not in services[name]} == {"kafka", "postgres"}
+    assert services["provision"]["depends_on"] == {"kafka": healthy, "postgres": healthy}
+    for name in SERVICES:
+        asked = {"delivery": ["identity", "notification"]}.get(name, ["identity"] if name in CALLERS else [])
+        assert services[name]["depends_on"] == {"provision": ended, **dict.fromkeys(asked, healthy)}, name
 
 
 def test_each_service_is_given_what_its_doctor_looks_for(services: dict[str, Any]) -> None:
@@ -85,6 +99,21 @@ def test_what_the_shell_may_say_reaches_the_containers_and_nothing_else_does(
     told = dict(line.split("=", 1) for line in folder.env.read_text().splitlines())
     assert (told["SOCIALSOG_ALARM_DRAFT_DAYS"], told["OTEL_EXPORTER_OTLP_ENDPOINT"]) == ("'2,5'", "'http://collector:4318'")
     assert not {"SOCIALSOG_TRACES", "SOCIALSOG_RUN_AT"} & set(told)
+
+
+def test_no_variable_and_no_setting_carries_a_secret(services: dict[str, Any], tmp_path: Path) -> None:
+    folder = Folder(tmp_path / "containers")
+    prepare(Project(folder))
+    held = {path.name: path.read_text().strip() for path in folder.secrets.folder.iterdir()}
+    assert len(held) > 2 * len(SERVICES)
+    told = "".join(path.read_text() for path in (folder.env, folder.path / "kafka.env", folder.path / "postgres.conf"))
+    assert not [name for name, secret in held.items() if secret in told]
+    for name, one in services.items():
+        for variable, value in one.get("environment", {}).items():
+            place = variable.endswith("_FILE") or variable == "SOCIALSOG_SECRETS"
+            assert place == bool(re.search("PASSWORD|SECRET|TOKEN|KEY", variable)), (name, variable)
+            assert not place or str(value).startswith("/run/secrets"), (name, variable)
+            assert "@" not in str(value), f"{name}: a log-in within the address {variable}"
 
 
 def test_nothing_beyond_this_machine_answers_a_container() -> None:
