@@ -10,6 +10,8 @@ from kafka.errors import KafkaError, KafkaTimeoutError
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
+from deploy.processes import is_ready, why_not
+from deploy.provision.postgres import quoted
 from deploy.system import System
 from events import topics
 from services.runtime import broker, readiness, work
@@ -359,6 +361,25 @@ def test_a_service_is_ready_while_its_database_answers(system: System, monkeypat
         found.store = store
         assert found.missing() == missing
     away.close()
+
+
+def test_a_process_that_reads_no_topics_says_when_its_database_lets_it_in_no_more(system: System) -> None:
+    role, engines = system.settings("identity").database_name("identity"), system.engines
+
+    def may(login: str) -> None:
+        with psycopg.connect(engines.admin_of(engines.database)) as administrator:
+            administrator.execute(f"ALTER ROLE {quoted(role)} {login}".encode())
+            administrator.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s", [role])
+
+    system.start_services(["identity"])
+    try:
+        may("NOLOGIN")
+        until(lambda: not is_ready(system.http("identity")))
+        assert "database" in why_not(system.http("identity"))
+        may("LOGIN")
+        until(lambda: is_ready(system.http("identity")))
+    finally:
+        system.stop_services(["identity"])
 
 
 def test_who_is_stopped_while_the_database_is_away_ends_in_order(system: System) -> None:
