@@ -32,6 +32,7 @@ from deploy.rights import held_in_postgres, held_on_kafka, lines
 from deploy.system import MARK, System, claim
 from services.commands.common import as_json
 from services.commands.doctor import show
+from services.runtime.errors import Fatal
 from services.runtime.settings import SERVICES
 
 FAILURES = (
@@ -57,9 +58,13 @@ def state_folder() -> Path:
 
 def system() -> System:
     """The system of the state folder, on the engines that the environment names or on its own."""
+    try:
+        engines = given()
+    except Fatal as error:
+        raise click.ClickException(str(error)) from None
     codes = [code for code in os.environ.get("SOCIALSOG_MUNICIPALITIES", "").split(",") if code]
     namespace = os.environ.get("SOCIALSOG_NAMESPACE", "")
-    return System(state_folder(), namespace, codes or None, given(), brokers=brokers(), encrypted=encrypted())
+    return System(state_folder(), namespace, codes or None, engines, brokers=brokers(), encrypted=encrypted())
 
 
 def brokers() -> int | None:

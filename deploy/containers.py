@@ -130,23 +130,26 @@ def postgres_settings() -> dict[str, str]:
     return {name: str(value) for name, value in postgres.SETTINGS.items() if name not in OUTSIDE}
 
 
-def make_administrator(bootstrap: str, password: str) -> bool:
-    """Whether Kafka serves, and its administrator has got a SCRAM log-in."""
+def make_administrator(engines: Engines) -> bool:
+    """Whether Kafka serves, and its administrator has got a SCRAM log-in.
+
+    PLAIN shows the password to whoever answers: for a network that is closed, or connections that are encrypted.
+    """
     try:
         client = KafkaAdminClient(
-            bootstrap_servers=bootstrap,
-            security_protocol="SASL_PLAINTEXT",
+            bootstrap_servers=engines.bootstrap,
+            **engines.tls.kafka_options(),
             sasl_mechanism="PLAIN",
-            sasl_plain_username="admin",
-            sasl_plain_password=password,
+            sasl_plain_username=engines.kafka_admin,
+            sasl_plain_password=engines.kafka_password,
             bootstrap_timeout_ms=2000,
             request_timeout_ms=5000,
         )
     except (KafkaError, OSError):
         return False
     try:
-        wanted = UserScramCredentialUpsertion("admin", ScramMechanism.SCRAM_SHA_512, password)
-        return not client.alter_user_scram_credentials([wanted])["admin"]
+        wanted = UserScramCredentialUpsertion(engines.kafka_admin, ScramMechanism.SCRAM_SHA_512, engines.kafka_password)
+        return not client.alter_user_scram_credentials([wanted])[engines.kafka_admin]
     except KafkaError:
         return False
     finally:
@@ -188,8 +191,7 @@ class Pair:
             self._kafka.start()
             self._postgres.start()
             wait_until(lambda: postgres.answers(engines.admin_url), READY_SECONDS, "PostgreSQL's container ready")
-            made = partial(make_administrator, engines.bootstrap, self.password)
-            wait_until(made, READY_SECONDS, "Kafka's container ready")
+            wait_until(partial(make_administrator, engines), READY_SECONDS, "Kafka's container ready")
         except BaseException:
             self.stop()
             raise

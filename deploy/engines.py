@@ -17,7 +17,7 @@ from deploy.embedded.postgres import PostgresServer
 from deploy.pids import Process
 from deploy.secrets import Secrets
 from deploy.unsettled import start_kafka, start_postgres
-from services.runtime import tls
+from services.runtime import settings, tls
 from services.runtime.tls import Tls, database_options
 
 DATABASE = "socialsog"
@@ -53,10 +53,15 @@ class Engines:
 def given(environ: Mapping[str, str] = os.environ) -> Engines | None:
     """Engines that the environment names: `KAFKA_BOOTSTRAP_SERVERS` and `DATABASE_URL` (with its administrator's log-in);
     Kafka's administrator in `KAFKA_ADMIN_USER` (admin unless set) and `KAFKA_ADMIN_PASSWORD`. None unless both are named.
+    Raises Fatal where an administrator's log-in would leave this machine over a plain connection.
     """
     bootstrap, url = environ.get("KAFKA_BOOTSTRAP_SERVERS"), environ.get("DATABASE_URL")
     if not bootstrap or not url:
         return None
+    encryption = tls.load(environ)
+    settings.refuse_plain(
+        list(settings.plain_engines(bootstrap, encryption, settings.place(url))), environ.get(settings.CLOSED_NETWORK) == "on"
+    )
     name = urlsplit(url).path.lstrip("/")
     return Engines(
         bootstrap,
@@ -64,7 +69,7 @@ def given(environ: Mapping[str, str] = os.environ) -> Engines | None:
         environ.get("KAFKA_ADMIN_PASSWORD", ""),
         url,
         name if name not in ("", "postgres") else DATABASE,
-        tls=tls.load(environ),
+        tls=encryption,
     )
 
 

@@ -129,7 +129,7 @@ class KafkaServer:
         """Whether a fresh client can log in and sees a broker that is not fenced."""
         if is_free(self.node.client_port):
             return False
-        return serves(self.bootstrap, "admin", self.node.admin_password, self.node.authority, self.node.number)
+        return serves(self.bootstrap, "admin", self.node.admin_password, self.node.trust, self.node.number)
 
     def stop(self) -> bool:
         """Orderly stop; True unless it had to be killed."""
@@ -147,12 +147,12 @@ def new_cluster_id() -> str:
     return text
 
 
-def serves(bootstrap: str, user: str, password: str, authority: Path | None = None, number: int | None = None) -> bool:
+def serves(bootstrap: str, user: str, password: str, tls: Tls, number: int | None = None) -> bool:
     """Whether a Kafka cluster answers a fresh client of this user, and this broker (any unless given) lives: is not fenced."""
     try:
         client = KafkaAdminClient(
             bootstrap_servers=bootstrap,
-            **Tls(authority is not None, authority).kafka_options(),
+            **tls.kafka_options(),
             sasl_mechanism="SCRAM-SHA-512",
             sasl_plain_username=user,
             sasl_plain_password=password,

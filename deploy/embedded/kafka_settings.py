@@ -10,6 +10,7 @@ from xml.sax.saxutils import quoteattr
 
 from deploy.addresses import HOST
 from deploy.certificates import Certificates
+from services.runtime.tls import Tls
 
 SETTINGS: dict[str, object] = {
     "process.roles": "broker,controller",
@@ -112,9 +113,9 @@ class Node:
         return ",".join(f"{number}@{HOST}:{port}" for number, port in enumerate(ports, 1))
 
     @property
-    def authority(self) -> Path | None:
-        """Who vouches for the node; None where its connections are plain."""
-        return self.tls.trusted if self.tls else None
+    def trust(self) -> Tls:
+        """How clients connect to the node, and who vouches for it."""
+        return Tls(self.tls is not None, self.tls.trusted if self.tls else None)
 
 
 def _login(module: str, user: str, password: str, users: str = "") -> str:

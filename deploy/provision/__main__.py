@@ -10,12 +10,14 @@ from functools import partial
 import click
 
 from deploy.containers import make_administrator
+from deploy.embedded.kafka import serves
 from deploy.embedded.postgres import ADMIN, answers
 from deploy.engines import Engines
 from deploy.provision.kafka import KafkaProvisioning, ProvisioningFailed
 from deploy.provision.postgres import PostgresProvisioning
 from deploy.secrets import Secrets
 from deploy.waiting import DeadlinePassed, wait_until
+from services.runtime.errors import Fatal
 from services.runtime.settings import Settings, load
 
 READY_SECONDS = 120
@@ -30,11 +32,17 @@ def engines(settings: Settings) -> Engines:
     return Engines(settings.kafka, "admin", settings.secret("kafka-admin"), url, place.name, tls=settings.tls)
 
 
+def kafka_serves(found: Engines, closed_network: bool) -> bool:
+    """Whether Kafka serves its administrator. A new container knows him by PLAIN only: he enters so where nobody listens."""
+    known = serves(found.bootstrap, found.kafka_admin, found.kafka_password, found.tls)
+    return known or (closed_network and make_administrator(found))
+
+
 def provision(settings: Settings) -> dict[str, int]:
     """Make what is missing; how much that was. Raises DeadlinePassed, ProvisioningFailed."""
     found, secrets = engines(settings), Secrets(settings.secrets)
     wait_until(partial(answers, found.admin_url), READY_SECONDS, "PostgreSQL serves")
-    wait_until(partial(make_administrator, found.bootstrap, found.kafka_password), READY_SECONDS, "Kafka serves")
+    wait_until(partial(kafka_serves, found, settings.closed_network), READY_SECONDS, "Kafka serves")
     memory = settings.state / "kafka-users.json"
     made = PostgresProvisioning(found, secrets, settings.namespace).apply()
     return made | KafkaProvisioning(found, secrets, settings.namespace, settings.municipalities, memory).apply()
@@ -46,7 +54,7 @@ def main() -> None:
     logging.getLogger("kafka").setLevel(logging.CRITICAL)
     try:
         made = provision(load("provision"))
-    except (DeadlinePassed, ProvisioningFailed) as failure:
+    except (DeadlinePassed, ProvisioningFailed, Fatal) as failure:
         raise click.ClickException(str(failure)) from None
     click.echo(", ".join(f"{count} {what}" for what, count in made.items()))
 

@@ -90,7 +90,7 @@ class KafkaAdmin(Admin):
     def opens(self, password: str) -> bool:
         """Whether Kafka takes it."""
         engines = self.system.engines
-        return serves(engines.bootstrap, engines.kafka_admin, password, engines.tls.kafka_ca)
+        return serves(engines.bootstrap, engines.kafka_admin, password, engines.tls)
 
     def set(self, password: str) -> None:
         """Set it in Kafka."""

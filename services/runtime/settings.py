@@ -5,7 +5,7 @@ connection beyond this machine, unless `SOCIALSOG_CLOSED_NETWORK=on` says that n
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -63,6 +63,7 @@ class Settings:
     first_week: str
     urls: Mapping[str, str]
     tls: tls.Tls
+    closed_network: bool
 
     def secret(self, name: str) -> str:
         """One secret. Raises Fatal naming the missing file."""
@@ -98,7 +99,8 @@ class Settings:
         return f"postgresql+psycopg://{self.database_name(role)}:{password}@{place.host}:{place.port}/{place.name}{query}"
 
 
-def _database(url: str) -> Database:
+def place(url: str) -> Database:
+    """Where the database of a URL is; a log-in in it is left out."""
     parts = urlsplit(url)
     name = parts.path.lstrip("/") or "socialsog"
     return Database(parts.hostname or "127.0.0.1", parts.port or 5432, name, tls.database_options(parts.query))
@@ -126,7 +128,7 @@ def load(service: str, environ: Mapping[str, str] = os.environ) -> Settings:
         inbox=Path(environ.get("SOCIALSOG_INBOX", state / "inbox")),
         clock=environ.get("SOCIALSOG_CLOCK", "system"),
         kafka=environ.get("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:9392"),
-        database=_database(environ.get("DATABASE_URL", "postgresql://127.0.0.1:5632/socialsog")),
+        database=place(environ.get("DATABASE_URL", "postgresql://127.0.0.1:5632/socialsog")),
         http_host=environ.get("SOCIALSOG_HTTP_HOST", "127.0.0.1"),
         base_port=int(environ.get("SOCIALSOG_BASE_PORT", "8700")),
         municipalities=_municipalities(environ.get("SOCIALSOG_MUNICIPALITIES", "")),
@@ -134,20 +136,31 @@ def load(service: str, environ: Mapping[str, str] = os.environ) -> Settings:
         first_week=environ.get("SOCIALSOG_FIRST_WEEK", "2026-W38"),
         urls={name: environ[key] for name in SERVICES if (key := f"SOCIALSOG_{name.upper()}_URL") in environ},
         tls=tls.load(environ),
+        closed_network=environ.get(CLOSED_NETWORK, "off") == "on",
     )
-    if environment == "production" and environ.get(CLOSED_NETWORK, "off") != "on" and (plain := list(_plain(found))):
-        mends = ", ".join(plain)
-        raise Fatal(f"what leaves this machine would not be encrypted: set {mends}, or {CLOSED_NETWORK}=on where that may be")
+    if environment == "production":
+        refuse_plain([*plain_engines(found.kafka, found.tls, found.database), *_plain(found)], found.closed_network)
     return found
 
 
-def _plain(found: Settings) -> Iterator[str]:
-    """What to set where a connection beyond this machine would be plain, or its other end not verified."""
-    brokers = [urlsplit(f"//{each.strip()}").hostname or "" for each in found.kafka.split(",")]
-    if not found.tls.kafka and any(map(tls.beyond, brokers)):
+def refuse_plain(mends: Sequence[str], closed_network: bool) -> None:
+    """Raise Fatal where something has to be set, or else the network has to be closed."""
+    if mends and not closed_network:
+        said = ", ".join(mends)
+        raise Fatal(f"what leaves this machine would not be encrypted: set {said}, or {CLOSED_NETWORK}=on where that may be")
+
+
+def plain_engines(kafka: str, encryption: tls.Tls, database: Database) -> Iterator[str]:
+    """What to set where a connection to an engine beyond this machine would be plain, or its other end not verified."""
+    brokers = [urlsplit(f"//{each.strip()}").hostname or "" for each in kafka.split(",")]
+    if not encryption.kafka and any(map(tls.beyond, brokers)):
         yield "KAFKA_SECURITY_PROTOCOL=SASL_SSL"
-    if not found.database.verified and tls.beyond(found.database.host):
+    if not database.verified and tls.beyond(database.host):
         yield "sslmode=verify-full in DATABASE_URL"
+
+
+def _plain(found: Settings) -> Iterator[str]:
+    """The same for the services' doors."""
     for name, parts in ((name, urlsplit(url)) for name, url in found.urls.items()):
         if parts.scheme != "https" and tls.beyond(parts.hostname or ""):
             yield f"SOCIALSOG_{name.upper()}_URL=https://…"

@@ -71,7 +71,7 @@ def opens(system: System, name: str, secret: str) -> bool:
     engines, (kind, _, who) = system.engines, name.partition("-")
     if kind == "kafka":
         user = who if who == "admin" else system.settings("cli").kafka_name(who)
-        return serves(engines.bootstrap, user, secret, engines.tls.kafka_ca)
+        return serves(engines.bootstrap, user, secret, engines.tls)
     if kind == "postgres":
         role = "postgres" if who == "admin" else system.settings("cli").database_name(who)
         return answers(f"postgresql://{role}:{secret}@{engines.database_url.partition('//')[2]}")

@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from subprocess import run
+from urllib.parse import urlsplit
 
 import httpx
 import psycopg
@@ -18,10 +19,12 @@ import trustme
 
 from deploy import addresses, guardian
 from deploy.embedded.kafka import serves
+from deploy.provision.__main__ import provision
+from deploy.secrets import private_file
 from deploy.system import System
 from deploy.waiting import wait_until
 from services.runtime.settings import SERVICES, load
-from services.runtime.tls import trusting
+from services.runtime.tls import Tls, trusting
 from services.simulator.drive import Drive
 from services.simulator.world import World
 from tests.conftest import MUNICIPALITIES
@@ -76,11 +79,19 @@ def test_the_command_line_finds_its_way(system: System) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_provisioning_finds_its_way_with_production_settings(system: System) -> None:
+    engines, folder = system.engines, system.secrets.folder
+    private_file(folder / "kafka-admin", engines.kafka_password)
+    private_file(folder / "postgres-admin", urlsplit(engines.admin_url).password or "")
+    production = {"SOCIALSOG_ENVIRONMENT": "production", "SOCIALSOG_CLOCK": "system"}
+    assert set(provision(load("provision", system.environment("provision") | production)).values()) == {0}
+
+
 def test_kafka_refuses_plain_clients_and_clients_refuse_a_stranger(system: System, stranger: Path) -> None:
     engines = system.engines
-    assert serves(engines.bootstrap, engines.kafka_admin, engines.kafka_password, engines.tls.kafka_ca)
-    assert not serves(engines.bootstrap, engines.kafka_admin, engines.kafka_password, None)
-    assert not serves(engines.bootstrap, engines.kafka_admin, engines.kafka_password, stranger)
+    assert serves(engines.bootstrap, engines.kafka_admin, engines.kafka_password, engines.tls)
+    assert not serves(engines.bootstrap, engines.kafka_admin, engines.kafka_password, Tls())
+    assert not serves(engines.bootstrap, engines.kafka_admin, engines.kafka_password, Tls(kafka=True, kafka_ca=stranger))
 
 
 @pytest.mark.parametrize("options", ["?sslmode=disable", "?sslmode=verify-full&sslrootcert={stranger}"])

@@ -1,7 +1,9 @@
 """Encryption by configuration, and credentials that are replaced: what settings and files mean, before anything is started."""
 
 import os
+import socket
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
@@ -9,11 +11,14 @@ import pytest
 from joserfc.jwk import KeySet
 
 from deploy.certificates import Certificates
+from deploy.containers import make_administrator
+from deploy.engines import Engines, given
+from deploy.provision.__main__ import kafka_serves
 from deploy.secrets import Secrets
 from services.runtime.credentials import Credentials
 from services.runtime.errors import Fatal
 from services.runtime.settings import load
-from services.runtime.tls import trusting
+from services.runtime.tls import Tls, trusting
 
 CODES = ("101",)
 
@@ -66,6 +71,39 @@ def test_production_refuses_what_would_leave_this_machine_unencrypted(changed: d
         load("intake", ENCRYPTED | changed)
     load("intake", ENCRYPTED | changed | {"SOCIALSOG_CLOSED_NETWORK": "on"})
     load("intake", ENCRYPTED | changed | {"SOCIALSOG_ENVIRONMENT": "embedded"})
+
+
+REMOTE = {name: ENCRYPTED[name] for name in ("KAFKA_BOOTSTRAP_SERVERS", "KAFKA_SECURITY_PROTOCOL", "DATABASE_URL")}
+
+
+@pytest.mark.parametrize(("changed", "mend"), PLAIN[:4])
+def test_no_administrator_logs_in_elsewhere_over_a_plain_connection(changed: dict[str, str], mend: str) -> None:
+    given(REMOTE)
+    with pytest.raises(Fatal, match=mend):
+        given(REMOTE | changed)
+    given(REMOTE | changed | {"SOCIALSOG_CLOSED_NETWORK": "on"})
+
+
+def test_only_in_a_closed_network_the_administrator_enters_by_a_password_that_kafka_sees(monkeypatch: pytest.MonkeyPatch) -> None:
+    engines, entered = Engines("127.0.0.1:9392", "admin", "secret", "postgresql://127.0.0.1/postgres"), list[Engines]()
+    monkeypatch.setattr("deploy.provision.__main__.serves", lambda *_: False)
+    monkeypatch.setattr("deploy.provision.__main__.make_administrator", lambda found: not entered.append(found))
+    assert not kafka_serves(engines, closed_network=False)
+    assert not entered
+    assert kafka_serves(engines, closed_network=True)
+
+
+def test_the_administrator_of_a_new_container_says_nothing_before_the_connection_is_encrypted(tmp_path: Path) -> None:
+    certificates = Certificates(tmp_path)
+    certificates.make()
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as pool:
+        bootstrap = f"127.0.0.1:{listener.getsockname()[1]}"
+        trust = Tls(kafka=True, kafka_ca=certificates.trusted)
+        entering = pool.submit(make_administrator, Engines(bootstrap, "admin", "secret", "postgresql://", tls=trust))
+        connection, _ = listener.accept()
+        with connection:
+            assert connection.recv(1) == b"\x16", "TLS's first record"
+    assert not entering.result()
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]"])
