@@ -25,6 +25,8 @@ SETTINGS: dict[str, object] = {
     "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
     "allow.everyone.if.no.acl.found": "false",
     "super.users": "User:admin;User:controller",
+    # Who is connected proves anew who it is: with a password that was replaced nobody stays longer than this.
+    "connections.max.reauth.ms": 600_000,
     "auto.create.topics.enable": "false",
     # One node cannot hold three copies.
     "default.replication.factor": 1,

@@ -38,6 +38,8 @@ _OF_PUBLIC = """
 """Of the database, its schema `public` and PostgreSQL's own databases those with which everybody may do something: PostgreSQL
 gives some by itself. Its own count only where the administrator may speak for their owner: on a server of others they are theirs.
 """
+END_MS = 10_000
+"""How long a session may take to end."""
 FORMAT = "3"
 """Raise when this module gives other rights for the same declaration: systems made before then get them too."""
 
@@ -101,7 +103,10 @@ class PostgresProvisioning:
         try:
             for role in [*(store.service for store in stores), LEDGER_READER]:
                 with engine.begin() as connection:
-                    made["roles"] += self._role(connection, role)
+                    changed = self._role(connection, role)
+                if changed:
+                    end_sessions(self.engines.admin_url, self.named(role))
+                made["roles"] += changed
             for store in stores:
                 made["migrations"] += self._migrate(engine, store)
                 with engine.begin() as connection:
@@ -222,6 +227,13 @@ class PostgresProvisioning:
         for table in store.metadata.sorted_tables:
             run(connection, f"GRANT {store.privileges(table.name)} ON {quoted(table.name)} TO {role}")
         run(connection, f"GRANT SELECT ON {VERSIONS} TO {role}")
+
+
+def end_sessions(admin_url: str, role: str) -> None:
+    """End what a role has open: PostgreSQL asks for the password at the beginning only, and a session outlives it."""
+    others = "FROM pg_stat_activity WHERE usename = %s AND pid <> pg_backend_pid()"
+    with psycopg.connect(admin_url) as connection:
+        connection.execute(f"SELECT pg_terminate_backend(pid, {END_MS}) {others}".encode(), [role])
 
 
 def _of_public(connection: "psycopg.Connection[Any]") -> list[str]:

@@ -8,6 +8,7 @@ from kafka.admin import ScramMechanism, UserScramCredentialUpsertion
 from deploy.embedded.kafka import serves
 from deploy.embedded.postgres import ADMIN, answers
 from deploy.provision.kafka import ITERATIONS, ProvisioningFailed, admin_client
+from deploy.provision.postgres import end_sessions
 from deploy.system import System
 from services.runtime.settings import SERVICES
 
@@ -35,13 +36,13 @@ class Login:
 
 
 class KafkaLogin(Login):
-    """A principal's."""
+    """A principal's. Who is connected is asked for the password anew within ten minutes (`connections.max.reauth.ms`)."""
 
     engine = "kafka"
 
 
 class PostgresLogin(Login):
-    """A role's."""
+    """A role's. Provisioning ends what it has open; its service connects anew with the new one."""
 
     engine = "postgres"
 
@@ -116,6 +117,10 @@ class PostgresAdmin(Admin):
         with psycopg.connect(self.system.engines.admin_url) as connection:
             verifier = connection.pgconn.encrypt_password(password.encode(), ADMIN.encode(), b"scram-sha-256").decode()
             connection.execute(f"ALTER ROLE {ADMIN} PASSWORD '{verifier}'".encode())
+
+    def finish(self) -> None:
+        """Nobody stays who entered with the old one."""
+        end_sessions(self.system.engines.admin_url, ADMIN)
 
 
 class KafkaController:

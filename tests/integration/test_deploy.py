@@ -52,6 +52,16 @@ def test_provisioning_needs_log_ins_and_no_other_secret(system: System, tmp_path
     assert set(made.values()) == {0}
 
 
+def test_no_session_outlives_the_password_that_opened_it(system: System) -> None:
+    with closing(connect(system, "audit")) as stolen, closing(connect(system, "intake")) as another:
+        system.secrets.renew("postgres-audit")
+        assert system.prepare()["roles"] == 1
+        with pytest.raises(psycopg.errors.AdminShutdown):
+            stolen.execute("SELECT 1")
+        another.execute("SELECT 1")
+    connect(system, "audit").close()
+
+
 def test_a_topic_that_is_compressed_otherwise_is_altered(system: System) -> None:
     name = system.settings("cli").kafka_name(topics.CASE.name)
     with closing(admin_client(system.engines)) as client:

@@ -5,18 +5,27 @@ week corrects rows that were taken in under the first key.
 """
 
 import json
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 import httpx
+import psycopg
 import pytest
+from kafka import KafkaAdminClient
+from kafka.errors import KafkaError
 
 from deploy import addresses, guardian, rotation
+from deploy.embedded import kafka_settings
 from deploy.embedded.kafka import serves
 from deploy.embedded.postgres import answers
 from deploy.secrets import LEDGER_READER, kafka_principals, people
 from deploy.system import System
+from deploy.waiting import wait_until
 from services.delivery.dispatch import FILE, Journal
+from services.runtime import broker
 from services.runtime.settings import SERVICES
 from services.runtime.tls import trusting
 from services.simulator.drive import Drive
@@ -26,6 +35,8 @@ from tests.system.town import SEED, Town, difference
 
 WEEKS = ("2026-W38", "2026-W39")
 PERSONS = 1_000
+REAUTH_SECONDS = 5
+"""How long a session of Kafka may go on before it is asked for the password anew; ten minutes outside of this test."""
 INNER = ("kafka-admin", "kafka-controller", "postgres-admin")
 """The engines' own."""
 pytestmark = [pytest.mark.operations, pytest.mark.timeout(420)]
@@ -79,9 +90,37 @@ def opens(system: System, name: str, secret: str) -> bool:
     return httpx.get(f"{system.http('audit')}/dead-letters", headers=headers, verify=trust, trust_env=False).status_code != 401
 
 
-def test_every_secret_is_rotated_while_two_weeks_run(tmp_path: Path) -> None:
+@contextmanager
+def sessions(system: System) -> Iterator[dict[str, Callable[[], object]]]:
+    """Sessions that were opened with the passwords of now, and what asks something in each."""
+    settings = system.settings("cli")
+    urls = {"postgres-admin": system.engines.admin_url}
+    urls |= {f"postgres-{each}": settings.database_url(each).replace("+psycopg", "") for each in (*SERVICES[:-1], LEDGER_READER)}
+    found: dict[str, Callable[[], object]] = {}
+    with ExitStack() as stack:
+        for name, url in urls.items():
+            database = stack.enter_context(closing(psycopg.connect(url, autocommit=True)))
+            found[name] = partial(database.execute, "SELECT 1")
+        for each in ("intake", "municipality-101", "simulator"):
+            client = KafkaAdminClient(**broker.login(settings, each), request_timeout_ms=5_000)
+            found[f"kafka-{each}"] = stack.enter_context(closing(client)).describe_cluster
+        yield found
+
+
+def still_open(asked: dict[str, Callable[[], object]]) -> list[str]:
+    """Which of these sessions still answer."""
+    found = []
+    for name, ask in asked.items():
+        with suppress(psycopg.Error, KafkaError):
+            ask()
+            found.append(name)
+    return found
+
+
+def test_every_secret_is_rotated_while_two_weeks_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(kafka_settings.SETTINGS, "connections.max.reauth.ms", REAUTH_SECONDS * 1000)
     tmp_path.chmod(0o711)
-    with OwnTown(tmp_path) as town:
+    with OwnTown(tmp_path) as town, sessions(town.system) as opened:
         system, drive = town.system, town.drive
         old, authority = old_secrets(system), tmp_path / "old-authority.pem"
         authority.write_bytes(system.embedded.certificates.trusted.read_bytes())
@@ -96,13 +135,16 @@ def test_every_secret_is_rotated_while_two_weeks_run(tmp_path: Path) -> None:
             Drive.deliver(drive, files)
 
         drive.deliver = lambda files: interrupted(list(files))
+        assert still_open(opened) == list(opened)
         assert still_good(system, old) == list(old), "the test would see an old secret that is still good"
 
         pending = [name for name in known if name.startswith(("kafka-", "postgres-", "http-")) and name not in INNER]
         drive.history()
         del drive.deliver
+        wait_until(lambda: still_open(opened) == ["postgres-admin"], 3 * REAUTH_SECONDS, "sessions of the old passwords end")
         label = drive.screen(1)
         rotation.rotate(system, INNER)
+        assert still_open(opened) == []
         drive.after_run(1)
         drive.decide(1)
         rotation.rotate(system, [name for name in known if name.startswith("municipality-")])
