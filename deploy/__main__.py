@@ -7,6 +7,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -168,6 +169,8 @@ def rotate(names: tuple[str, ...], drop_old: bool) -> None:
             rest = [name for name in names if name != "tls"]
             chosen = list(rotation.changes(found)) if rest == ["all"] else rest
             rotation.check(found, chosen, certificates="tls" in names)
+            if "tls" in names:
+                found.renew_certificates(within=timedelta(0))  # with one that has ended nobody gets as far as the rotation
             if not drop_old:
                 found.start_engines()
             if rest:

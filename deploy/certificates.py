@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from deploy.secrets import private_file, private_folder
+from services.runtime.checks.certificates import ends
 from services.runtime.settings import SERVICES
 
 SERVERS = ("kafka", *SERVICES)
@@ -24,6 +25,8 @@ NAMES = (x509.IPAddress(ip_address("127.0.0.1")), x509.DNSName("localhost"))
 """Nothing listens elsewhere."""
 AUTHORITY_DAYS, SERVER_DAYS = 3650, 397
 """Servers: the longest that common clients accept. Authority: replaced long before, by `rotate tls`."""
+RENEW = timedelta(days=30)
+"""What ends sooner is replaced at a start."""
 SKEW = timedelta(hours=1)
 """A certificate is valid from an hour ago: clocks differ."""
 
@@ -57,11 +60,28 @@ class Certificates:
             self.trust_only_present()
         self.issue(name for name in SERVERS if not self.certificate(name).exists())
 
+    def renew(self, within: timedelta = RENEW) -> list[str]:
+        """Replace what ends so soon, with all of them where the authority does. The names of the servers that get new ones.
+
+        Whoever of them runs still shows the old one, and trusts what was trusted when it began.
+        """
+        if not self.key("ca").exists():
+            return []  # another authority's, which gives new ones itself
+        until = (datetime.now(UTC) + within).timestamp()
+        ending = [name for name in SERVERS if ends(self.certificate(name)) < until]
+        if ends(self.certificate("ca")) < until:
+            self.new_authority()
+            ending = list(SERVERS)
+        if ending:
+            self.trust_also_present()
+            self.issue(ending)
+        return ending
+
     def new_authority(self) -> None:
         """Another authority. Nobody trusts it until `trust_also_present`."""
         key = ec.generate_private_key(ec.SECP256R1())
         name = _named("Socialsog embedded authority")
-        made = _builder(name, name, key.public_key(), AUTHORITY_DAYS).add_extension(
+        made = _builder(name, name, key.public_key(), _in_days(AUTHORITY_DAYS)).add_extension(
             x509.BasicConstraints(ca=True, path_length=0), critical=True
         )
         private_file(self.key("ca"), _key_text(key))
@@ -69,20 +89,23 @@ class Certificates:
 
     def trust_also_present(self) -> None:
         """Trust the present authority besides those that are trusted already."""
-        private_file(self.trusted, self.trusted.read_text() + self.certificate("ca").read_text())
+        trusted, present = self.trusted.read_text(), self.certificate("ca").read_text()
+        if present not in trusted:
+            private_file(self.trusted, trusted + present)
 
     def trust_only_present(self) -> None:
         """Trust the present authority alone."""
         private_file(self.trusted, self.certificate("ca").read_text())
 
     def issue(self, names: Iterable[str] = SERVERS) -> None:
-        """Give these servers new keys and certificates, signed by the present authority."""
+        """Give these servers new keys and certificates, signed by the present authority; none is good for longer than that."""
         authority = x509.load_pem_x509_certificate(self.certificate("ca").read_bytes())
         signer = serialization.load_pem_private_key(self.key("ca").read_bytes(), None)
         assert isinstance(signer, ec.EllipticCurvePrivateKey)
+        until = min(_in_days(SERVER_DAYS), authority.not_valid_after_utc)
         for name in names:
             key = ec.generate_private_key(ec.SECP256R1())
-            builder = _builder(_named(name), authority.subject, key.public_key(), SERVER_DAYS)
+            builder = _builder(_named(name), authority.subject, key.public_key(), until)
             builder = builder.add_extension(x509.SubjectAlternativeName(NAMES), critical=False).add_extension(
                 x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False
             )
@@ -96,9 +119,13 @@ def _named(name: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
 
 
-def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, days: int) -> x509.CertificateBuilder:
-    now = datetime.now(UTC)
-    builder = x509.CertificateBuilder(issuer, subject, key, x509.random_serial_number(), now - SKEW, now + timedelta(days=days))
+def _in_days(days: int) -> datetime:
+    return datetime.now(UTC) + timedelta(days=days)
+
+
+def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, until: datetime) -> x509.CertificateBuilder:
+    began = datetime.now(UTC) - SKEW
+    builder = x509.CertificateBuilder(issuer, subject, key, x509.random_serial_number(), began, until)
     return builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
 
 

@@ -7,9 +7,11 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 
 from deploy import addresses, guardian
+from deploy.certificates import RENEW
 from deploy.embedded.jars import Progress
 from deploy.engines import EmbeddedEngines, Engines
 from deploy.processes import Services
@@ -238,12 +240,20 @@ class System:
         self.embedded.kafka.stop()
         self.embedded.kafka.start()
 
+    def renew_certificates(self, within: timedelta = RENEW) -> None:
+        """New certificates for those that end so soon. Whoever shows an old one is stopped: the start that follows starts it."""
+        renewed = self.embedded.tls.renew(within) if self.embedded.tls else []
+        self.stop_services([name for name in SERVICES if name in renewed])
+        if "kafka" in renewed and self.owns_engines:
+            self.embedded.kafka.stop()
+
     def kill(self, name: str) -> None:
         """End one process at once, as a crash would."""
         self.services.process(name).kill()
 
     def start(self, progress: Progress = silent) -> None:
         """Everything: engines, provisioning, services."""
+        self.renew_certificates()
         self.start_engines(progress)
         progress("Kafka and PostgreSQL ready", 1, 2)
         self.prepare()

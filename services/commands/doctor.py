@@ -1,8 +1,10 @@
 """`socialsog doctor`: asks every service how it is, compares their answers, and prints what mends each that is not well."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from ssl import SSLContext
+from urllib.parse import urlsplit
 
 import click
 import httpx
@@ -10,10 +12,12 @@ import msgspec
 
 from services.commands.common import as_json, refuse, settings
 from services.runtime.checks import mends
+from services.runtime.checks.certificates import shown
 from services.runtime.checks.database import clocks
 from services.runtime.checks.finding import Finding, Report, bad
 from services.runtime.errors import Fatal
 from services.runtime.settings import SERVICES, Settings
+from services.runtime.tls import trusting
 
 EXIT_WARNING = 1
 EXIT_BAD = 2
@@ -45,7 +49,7 @@ class Answer(msgspec.Struct, frozen=True):
 @click.command()
 @as_json
 def doctor(as_json: bool) -> None:
-    """Check brokers, topics, rights, schemas, clocks, keys, secrets, disks, lag, work and dead letters of every service.
+    """Check brokers, topics, rights, schemas, clocks, keys, secrets, certificates, disks, lag, work and dead letters everywhere.
 
     One line per check; below each that is not well the command that mends it. Exit codes: 0 all is well · 1 warnings · 2 bad.
     """
@@ -67,7 +71,22 @@ def examine(found: Settings) -> list[Line]:
     with ThreadPoolExecutor(len(SERVICES)) as pool:
         answers = list(pool.map(lambda name: _ask(found, name), SERVICES))
     lines = [Line(each.service, finding) for each in answers for finding in _of(each)]
-    return lines + [Line("system", finding) for finding in compare(answers)]
+    return [*lines, *(Line("system", finding) for finding in compare(answers)), *certificates(found)]
+
+
+def certificates(found: Settings) -> Iterator[Line]:
+    """Until when the certificates of brokers and doors are good, where connections are encrypted."""
+    if found.tls.kafka:
+        for each in found.kafka.split(","):
+            yield Line("kafka", _shown(f"//{each.strip()}", trusting(found.tls.kafka_ca), found.environment))
+    if found.tls.http:
+        for name in SERVICES:
+            yield Line(name, _shown(found.url(name), trusting(found.tls.http_ca), found.environment))
+
+
+def _shown(url: str, trust: SSLContext, environment: str) -> Finding:
+    parts = urlsplit(url)
+    return shown(parts.hostname or "", parts.port or 443, trust, environment)
 
 
 def _ask(found: Settings, service: str) -> Answer:

@@ -20,6 +20,7 @@ from litestar.types import ASGIApp, ControllerRouterHandler, Message, Receive, S
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
 from services.runtime import metrics
+from services.runtime.checks import certificates
 from services.runtime.credentials import Credentials, Principal
 from services.runtime.errors import describe, where
 from services.runtime.log import bound
@@ -132,6 +133,8 @@ class Server(uvicorn.Server):
     @classmethod
     def build(cls, settings: Settings, app: Litestar) -> "Server":
         """A server on this service's port."""
+        if settings.tls.certificate:
+            metrics.CERTIFICATE_ENDS.labels("doors").set(certificates.ends(settings.tls.certificate))
         config = uvicorn.Config(
             app,
             host=settings.http_host,

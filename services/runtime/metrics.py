@@ -52,8 +52,17 @@ PERIODIC_AT = Gauge(
 )
 HTTP = Counter("socialsog_http_requests", "Requests by door and HTTP status.", ("method", "door", "status"), registry=None)
 DISK_FREE = Gauge("socialsog_disk_free_ratio", "Share of the disk that is free, 0 to 1.", ("place",), registry=None)
+CERTIFICATE_ENDS = Gauge(
+    "socialsog_certificate_end_timestamp_seconds",
+    "Until when the certificate is good that this copy shows, in Unix seconds.",
+    ("name",),
+    registry=None,
+)
 
-IN_PROCESS = (MESSAGES, BATCH_SECONDS, LAG, PUBLISHED, PUBLISHED_AT, RETRIES, WORK, LEASE, PERIODIC_AT, HTTP, DISK_FREE)
+IN_PROCESS = (
+    *(MESSAGES, BATCH_SECONDS, LAG, PUBLISHED, PUBLISHED_AT, RETRIES, WORK, LEASE, PERIODIC_AT, HTTP, DISK_FREE),
+    CERTIFICATE_ENDS,
+)
 """Counted where it happens; made without the library's global registry, so that this tuple is all there is."""
 
 FROM_DATABASE: Mapping[str, Measured] = {

@@ -1,7 +1,9 @@
 """deploy on real servers: provisioning twice, who may do what, and what survives kill -9."""
 
+import ssl
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 
 import psycopg
@@ -9,7 +11,9 @@ import pytest
 from click.testing import CliRunner
 from kafka.admin import ConfigResource, ConfigResourceType
 
+from deploy import addresses
 from deploy.__main__ import main
+from deploy.certificates import SERVER_DAYS
 from deploy.embedded.postgres import answers
 from deploy.engines import EmbeddedEngines
 from deploy.provision.kafka import admin_client
@@ -178,6 +182,21 @@ def test_the_start_after_an_interrupted_rotation_finds_the_password_that_is_good
     assert {name: system.secrets.noted(name) for name in before} == (dict.fromkeys(before) if was_set else noted)
     assert answers(system.engines.admin_url)
     assert servers.kafka.nodes[0].serves()
+
+
+def test_a_start_gives_kafka_a_new_certificate_before_its_own_ends(servers: EmbeddedEngines) -> None:
+    system = System(servers.state, municipalities=CODES, encrypted=True)
+    system.start_engines()
+
+    def shown() -> str:
+        return ssl.get_server_certificate((addresses.HOST, servers.addresses.kafka), ca_certs=str(servers.certificates.trusted))
+
+    before = shown()
+    system.renew_certificates()
+    assert servers.running("kafka")
+    system.renew_certificates(within=timedelta(days=SERVER_DAYS + 1))
+    system.start_engines()
+    assert shown() != before
 
 
 def test_a_rotation_starts_the_engines_and_says_what_does_not_run(

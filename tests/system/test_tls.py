@@ -17,12 +17,14 @@ import psycopg
 import pytest
 import trustme
 
-from deploy import addresses, guardian
+from deploy import addresses, certificates, guardian
 from deploy.embedded.kafka import serves
 from deploy.provision.__main__ import provision
 from deploy.secrets import private_file
 from deploy.system import System
 from deploy.waiting import wait_until
+from services.commands.doctor import Line, examine
+from services.runtime import metrics
 from services.runtime.settings import SERVICES, load
 from services.runtime.tls import Tls, trusting
 from services.simulator.drive import Drive
@@ -85,6 +87,31 @@ def test_provisioning_finds_its_way_with_production_settings(system: System) -> 
     private_file(folder / "postgres-admin", urlsplit(engines.admin_url).password or "")
     production = {"SOCIALSOG_ENVIRONMENT": "production", "SOCIALSOG_CLOCK": "system"}
     assert set(provision(load("provision", system.environment("provision") | production)).values()) == {0}
+
+
+def doctor(system: System) -> list[Line]:
+    return [line for line in examine(system.settings("cli")) if line.finding.check == "certificate"]
+
+
+def test_the_doctor_sees_until_when_each_certificate_is_good(system: System) -> None:
+    assert [(line.service, line.finding.level) for line in doctor(system)] == [(name, "ok") for name in ("kafka", *SERVICES)]
+    bearer = {"authorization": f"Bearer {system.token('scraper')}"}
+    trusted = trusting(system.embedded.certificates.trusted)
+    told = httpx.get(f"{system.http('audit')}/metrics", headers=bearer, verify=trusted, trust_env=False).text
+    assert f'{metrics.CERTIFICATE_ENDS._name}{{name="doors"}}' in told
+
+
+def test_a_start_replaces_certificates_that_have_ended(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(certificates, "SERVER_DAYS", -1 / 48)
+        system.embedded.certificates.issue(["audit"])
+    system.stop_services(["audit"])
+    system.start_services(["audit"], wait=False)
+    url = urlsplit(system.http("audit"))
+    wait_until(lambda: not addresses.is_free(url.port or 0), 30, "its door")
+    assert [(line.service, line.finding.level) for line in doctor(system) if line.finding.level != "ok"] == [("audit", "bad")]
+    system.start()
+    assert {line.finding.level for line in doctor(system)} == {"ok"}
 
 
 def test_kafka_refuses_plain_clients_and_clients_refuse_a_stranger(system: System, stranger: Path) -> None:
