@@ -101,6 +101,7 @@ def test_the_administrator_of_a_new_container_says_nothing_before_the_connection
         trust = Tls(kafka=True, kafka_ca=certificates.trusted)
         entering = pool.submit(make_administrator, Engines(bootstrap, "admin", "secret", "postgresql://", tls=trust))
         connection, _ = listener.accept()
+        listener.close()  # or the next attempt would wait for somebody who never answers
         with connection:
             assert connection.recv(1) == b"\x16", "TLS's first record"
     assert not entering.result()
