@@ -8,12 +8,11 @@ from pathlib import Path
 from cryptography import x509
 
 from services.runtime.checks.finding import Finding, bad, ok, warn
+from services.runtime.checks.mends import certificate
 
 WARN_DAYS, BAD_DAYS = 30, 7
 DAY_SECONDS = 86_400
 ANSWER_SECONDS = 5
-REPLACE = {"embedded": "SECRET=tls make rotate", "production": "give it a new one of your authority, and begin it anew"}
-ANEW = {"embedded": "make stop start  # replaces what has ended", "production": REPLACE["production"]}
 
 
 def ends(file: Path) -> float:
@@ -31,9 +30,11 @@ def shown(host: str, port: int, trust: ssl.SSLContext, environment: str) -> Find
         ):
             found = encrypted.getpeercert() or {}
     except ssl.SSLCertVerificationError as error:
-        return bad("certificate", f"{where} shows one that is not accepted: {error.verify_message}", ANEW[environment])
+        return bad(
+            "certificate", f"{where} shows one that is not accepted: {error.verify_message}", certificate(environment, ended=True)
+        )
     except OSError as error:
-        return bad("certificate", f"{where} shows none ({type(error).__name__})", ANEW[environment])
+        return bad("certificate", f"{where} shows none ({type(error).__name__})", certificate(environment, ended=True))
     return lasting(where, ssl.cert_time_to_seconds(str(found["notAfter"])) - time.time(), environment)
 
 
@@ -42,5 +43,5 @@ def lasting(where: str, seconds: float, environment: str) -> Finding:
     days = int(seconds // DAY_SECONDS)
     what = f"of {where} ends in {days} days"
     if days < WARN_DAYS:
-        return (bad if days < BAD_DAYS else warn)("certificate", what, REPLACE[environment])
+        return (bad if days < BAD_DAYS else warn)("certificate", what, certificate(environment, ended=False))
     return ok("certificate", what)

@@ -31,6 +31,13 @@ def restart(service: str, environment: str | None = None) -> str:
     return f"{_anew(environment)}  # begins {service} anew; its log says why"
 
 
+def certificate(environment: str, *, ended: bool) -> str:
+    """Replaces a certificate that ends, or has ended. In production that is for whoever runs the authority."""
+    if _containers(environment):
+        return "give it a new one of your authority, and begin it anew"
+    return f"{_anew(environment)}  # replaces what has ended" if ended else "SECRET=tls make rotate"
+
+
 def serve(codes: Iterable[str]) -> str:
     """Serves municipalities again, beside those of now: their letters leave, and their answers are read."""
     return f"SOCIALSOG_MUNICIPALITIES=THOSE_OF_NOW,{','.join(codes)} {_anew()}  # until they have answered: telephone them"
