@@ -14,7 +14,7 @@ from events.delivery import Delivery
 from events.http.identity import ChildResidence
 from services.runtime.transaction import Transaction
 
-_OF_CASE = "SELECT document FROM delivery WHERE case_id = :case ORDER BY changed_at DESC, notification_id"
+OF_CASE = "SELECT document FROM delivery WHERE case_id = :case ORDER BY changed_at DESC, notification_id"
 _OF_CHILDREN = "SELECT child, municipality FROM acting WHERE child = ANY(:children)"
 _SET = """
     INSERT INTO acting (child, municipality) VALUES (:child, :municipality)
@@ -39,7 +39,7 @@ def lift(transaction: Transaction, child: UUID) -> bool:
 
 def set_for_case(transaction: Transaction, decision: Decision) -> dict[UUID, str]:
     """What was set for the decision's child, and for whomever the case was about before, the newest first."""
-    documents = transaction.execute(_OF_CASE, {"case": decision.case_id}).scalars()
+    documents = transaction.execute(OF_CASE, {"case": decision.case_id}).scalars()
     earlier = (msgspec.json.decode(each, type=Delivery).child for each in documents)
     children = list(dict.fromkeys([decision.child, *earlier]))
     found = dict(transaction.execute(_OF_CHILDREN, {"children": children}).tuples().all())

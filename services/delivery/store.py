@@ -12,6 +12,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     DateTime,
+    Index,
     LargeBinary,
     MetaData,
     Table,
@@ -46,6 +47,7 @@ Table(
     Column("digest", Text, nullable=False),
     Column("changed_at", DateTime(timezone=True), nullable=False),
     UniqueConstraint("draft_id", "draft_version"),
+    Index(None, "case_id"),
 )
 Table(
     "message",

@@ -280,6 +280,13 @@ def test_an_acting_municipality_acts_until_it_is_lifted(desk: Desk, operator: Te
     assert (len(desk.messages("101")), len(desk.messages("751"))) == (1, 1)
 
 
+def test_the_letters_of_a_case_are_looked_up_and_not_searched_for(desk: Desk) -> None:
+    with desk.store.transaction() as transaction:
+        transaction.execute("SET LOCAL enable_seqscan = off")  # of a small table the planner would rather read all
+        plan = "\n".join(transaction.execute(f"EXPLAIN {acting.OF_CASE}", {"case": uuid4()}).scalars())
+    assert "Seq Scan" not in plan
+
+
 def test_receipts_count_once_and_only_from_the_municipality_that_was_told(desk: Desk) -> None:
     desk.approve(desk.decision())
     desk.run()
