@@ -24,6 +24,7 @@ from events.http.identity import (
     UnmaskAnswer,
     UnmaskRequest,
 )
+from services.identity.doors.register import whole_register
 from services.identity.doors.residence import residence
 from services.identity.doors.resolve import resolve
 from services.identity.doors.ties import ties
@@ -117,7 +118,7 @@ class Vault:
         return self.resolve(line["cpr"])[0].pseudonym
 
     def ties(self, *adults: UUID, at: datetime = END) -> TiesAnswer:
-        with self.store.transaction() as transaction:
+        with whole_register(self.store) as transaction:
             return ties(transaction, TiesRequest(uuid4(), "2026-W38", list(adults), at), "screening")
 
     def bases(self, adult: Line) -> dict[UUID, list[str]]:
@@ -127,11 +128,11 @@ class Vault:
         return {row.reason: row.count for row in self.ties(self.who(adult)).excluded}
 
     def residence(self, who: UUID, at: datetime = NOW) -> ChildResidence:
-        with self.store.transaction() as transaction:
+        with whole_register(self.store) as transaction:
             return residence(transaction, ResidenceRequest([who], at), "delivery").children[0]
 
     def unmask(self, who: UUID, *adults: UUID) -> UnmaskAnswer:
-        with self.store.transaction() as transaction:
+        with whole_register(self.store) as transaction:
             return unmask(transaction, UnmaskRequest(uuid4(), "compose_notification", who, list(adults)), "notification")
 
     def aliases(self) -> dict[UUID, tuple[int, Alias]]:

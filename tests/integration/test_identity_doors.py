@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 import msgspec
 import pytest
 from litestar.testing import TestClient
+from sqlalchemy import event
 
 from events.alias import Alias
 from events.http.identity import ChildResidence, ResidenceRequest, Resolved
@@ -315,6 +316,14 @@ def test_a_delivery_that_begins_after_the_look_waits_for_the_answer(vault: Vault
         assert residence(transaction, ResidenceRequest([kid], NOW), "delivery").children[0].standing == "resident"
     reader.join(30)
     assert vault.files()[-1].lines_read == 1
+
+
+def test_each_of_these_doors_locks_once(vault: Vault, client: TestClient[Any]) -> None:
+    kid, mother = renumbered(vault)
+    said: list[str] = []
+    event.listen(vault.store.engine, "before_cursor_execute", lambda *call: said.append(call[2]))
+    assert [status for status, _ in ask(client, kid, mother).values()] == [200] * 3
+    assert sum("LOCK TABLE" in statement for statement in said) == 3
 
 
 def test_nothing_clear_leaves_by_an_event(vault: Vault) -> None:

@@ -7,7 +7,7 @@ from events.http.identity import TiesAnswer, TiesRequest
 from services.identity import plan
 from services.identity.domain.ages import last_day_before, latest_birth_of_age
 from services.identity.domain.ties import Candidate, settle
-from services.identity.groups import give_out, lock_for_giving
+from services.identity.groups import give_out
 from services.identity.register.files import register_version
 from services.runtime.transaction import Transaction
 
@@ -61,10 +61,9 @@ _STEPS = {"own": _OWN, "lives": _LIVES, "registered": _REGISTERED, "places": _PL
 
 
 def ties(transaction: Transaction, request: TiesRequest, actor: str) -> TiesAnswer:
-    """All ties of these adults at the last instant before the moment asked about."""
+    """All ties of these adults at the last instant before the moment asked about, in a transaction of `whole_register`."""
     day = last_day_before(request.at)
     adults = sorted(set(request.adults))
-    lock_for_giving(transaction)
     values = {"adults": adults, "day": day, "born_by": latest_birth_of_age(day)}
     found, excluded = settle(_candidates(transaction, values), day)
     children = {tie.child for tie in found}
