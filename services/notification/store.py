@@ -27,6 +27,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.dialects.postgresql import UUID as Uuid
 
 from events.case import CaseDraft
+from events.evidence import EvidenceItem
 from events.letter import EarlierLetter
 from services.notification.domain.draft import STATES, Draft, LeftOut
 from services.notification.domain.letter import Told
@@ -179,7 +180,7 @@ def save(transaction: Transaction, drafts: Sequence[Draft]) -> None:
 
 
 def freeze(transaction: Transaction, draft: Draft) -> None:
-    """Keep the approved text for ever, with what it told (by which a version before this one looks up what was told)."""
+    """Keep the approved text for ever, with what it told."""
     told = [*draft.included, *draft.asked.earlier]
     transaction.execute(
         insert(LETTER),
@@ -227,15 +228,36 @@ def frozen(transaction: Transaction, draft_id: UUID, version: int) -> Any | None
 def told_before(transaction: Transaction, draft: Draft) -> Told:
     """What the municipality was told, by deduplication's account of what was really sent, with the dates of those letters."""
     asked = draft.asked
+    if asked.kind != "first" and not asked.letters:
+        return _told_by_our_letters(transaction, draft)
     values = {"drafts": [each.draft_id for each in asked.letters], "versions": [each.version for each in asked.letters]}
     rows = transaction.execute(_LETTERS, values).scalars()
     letters = [msgspec.json.decode(content, type=_Dated) for content in rows]
     return Told({item.evidence_id: item for item in asked.told}, [EarlierLetter(each.letter_id, each.dated) for each in letters])
 
 
+def _told_by_our_letters(transaction: Transaction, draft: Draft) -> Told:
+    """The same where a version before this one has asked, which named no letters and looked itself: of each draft the last
+    approved. The case's own letters come first; another's tell only of what they do not, as when two were one child's.
+    """
+    wanted = {item.evidence_id for item in (*draft.asked.earlier, *draft.asked.changed)}
+    rows = transaction.execute(_APPROVED, {"draft": draft.draft_id, "case": draft.case_id, "wanted": list(wanted)}).all()
+    items: dict[UUID, EvidenceItem] = {}
+    for row in rows:
+        items |= {item.evidence_id: item for item in msgspec.json.decode(bytes(row.told), type=list[EvidenceItem])}
+    letters = [msgspec.json.decode(row.content, type=_Dated) for row in rows if row.own]
+    return Told(items, [EarlierLetter(each.letter_id, each.dated) for each in letters])
+
+
 _LETTERS = """
     SELECT content FROM letter JOIN unnest(CAST(:drafts AS uuid[]), CAST(:versions AS bigint[])) AS told (draft_id, version)
         USING (draft_id, version) ORDER BY approved_at, letter_id
+"""
+_APPROVED = """
+    SELECT own, content, told FROM (
+        SELECT DISTINCT ON (draft_id) case_id = :case AS own, approved_at, letter_id, content, told FROM letter
+        WHERE draft_id <> :draft AND told_ids && CAST(:wanted AS uuid[]) ORDER BY draft_id, version DESC
+    ) AS last ORDER BY own, approved_at, letter_id
 """
 
 
