@@ -19,7 +19,12 @@ from services.runtime.checks.finding import Finding, bad, ok, warn
 from services.runtime.checks.kafka import provision, some, unreachable
 from services.runtime.checks.mends import start
 
-DEFAULTS = {"cleanup.policy": "delete", "compression.type": "producer", "retention.ms": "604800000"}
+DEFAULTS = {
+    "cleanup.policy": "delete",
+    "compression.type": "producer",
+    "max.message.bytes": "1048588",
+    "retention.ms": "604800000",
+}
 """Kafka's own, which it does not repeat for a topic."""
 
 

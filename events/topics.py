@@ -29,6 +29,13 @@ DOMAIN_SERVICES = ("intake", "identity", "screening", "deduplication", "notifica
 WEEK_MS = 7 * 24 * 3600 * 1000
 FOREVER = -1
 
+LARGEST_MESSAGE_BYTES = 1_048_576
+"""What every topic takes and no producer of ours exceeds: Kafka's own default, which a cluster may have changed."""
+LARGEST_FACT_BYTES = LARGEST_MESSAGE_BYTES - 4_096
+"""Of a fact with its envelope; key and what Kafka adds are far smaller than the rest. A larger one is refused where it is
+written: an outbox that held one would stand still before it for ever.
+"""
+
 
 @dataclass(frozen=True)
 class Topic:

@@ -31,7 +31,7 @@ from kafka.admin import (
 from deploy.engines import Engines
 from deploy.secrets import Secrets, kafka_principals, private_file
 from deploy.waiting import wait_until
-from events.topics import FOREVER, Topic, declared
+from events.topics import FOREVER, LARGEST_MESSAGE_BYTES, Topic, declared
 from services.runtime import names
 
 REQUEST_MS = 60_000
@@ -41,9 +41,9 @@ ITERATIONS = 4096
 """SCRAM's rounds: the passwords are 256 random bits, so more rounds protect nothing and slow down every log-in."""
 MOST_REPLICAS = 3
 """Copies of each topic where there are as many brokers: one may fail while another is being replaced."""
-COMPRESSION = {"compression.type": "lz4"}
-"""Of every topic: the broker turns what arrives otherwise into this. kafka-python opens zstd and snappy only with libraries that
-are not locked here, and a municipality's producer may send either.
+COMMON = {"compression.type": "lz4", "max.message.bytes": str(LARGEST_MESSAGE_BYTES)}
+"""Of every topic. The broker turns what arrives compressed otherwise into this: kafka-python opens zstd and snappy only with
+libraries that are not locked here, and a municipality's producer may send either. And it takes whatever our outboxes hold.
 """
 
 ANYTHING = ACLFilter(
@@ -91,7 +91,7 @@ def topic_options(topic: Topic, replicas: int) -> dict[str, Any]:
 
     Of three copies two must have a message before it is acknowledged, so that one broker's death loses and stops nothing.
     """
-    configs = COMPRESSION | {"cleanup.policy": "compact" if topic.compacted else "delete"}
+    configs = COMMON | {"cleanup.policy": "compact" if topic.compacted else "delete"}
     if not topic.compacted or topic.retention_ms != FOREVER:
         configs["retention.ms"] = str(topic.retention_ms)
     if replicas == MOST_REPLICAS:
@@ -163,7 +163,7 @@ class KafkaProvisioning:
         return msgspec.json.decode(self.memory.read_bytes(), type=dict[str, str]) if self.memory.exists() else {}
 
     def _topics(self, client: KafkaAdminClient, replicas: int) -> int:
-        """Topics as declared: the missing are made, the others compressed like them. How many that were."""
+        """Topics as declared: the missing are made, the others get what all have in common. How many that were."""
         existing = {topic["name"]: len(topic["partitions"]) for topic in client.describe_topics()}
         for topic in self.topics:
             if existing.get(self.named(topic.name), topic.partitions) != topic.partitions:
@@ -176,7 +176,7 @@ class KafkaProvisioning:
         if missing:
             client.create_topics(missing, timeout_ms=REQUEST_MS)
             client.wait_for_topics(list(missing), timeout_ms=REQUEST_MS)
-        return len(missing) + _compress(client, sorted(wanted.keys() & existing))
+        return len(missing) + _alter(client, sorted(wanted.keys() & existing))
 
     def _rights(self, client: KafkaAdminClient) -> int:
         """Rights as declared: the missing are made, those of our users beyond the declaration are taken away."""
@@ -194,23 +194,23 @@ class KafkaProvisioning:
         return len(missing) + len(surplus)
 
 
-def _compress(client: KafkaAdminClient, names: Sequence[str]) -> int:
-    """Have the broker compress these topics like new ones; how many it did not. What lies in them stays as it is."""
-    others = _compressed_otherwise(client, names)
+def _alter(client: KafkaAdminClient, names: Sequence[str]) -> int:
+    """Give these topics what new ones have in common; how many had it not. What lies in them stays as it is."""
+    others = _otherwise(client, names)
     if others:
-        answers = client.alter_configs([ConfigResource(ConfigResourceType.TOPIC, name, COMPRESSION) for name in others])["topic"]
+        answers = client.alter_configs([ConfigResource(ConfigResourceType.TOPIC, name, COMMON) for name in others])["topic"]
         if wrong := {name: why for name, why in answers.items() if why != "OK"}:
-            raise ProvisioningFailed(f"Kafka refuses to compress topics: {wrong}")
-        wait_until(lambda: not _compressed_otherwise(client, names), IN_FORCE_SECONDS, "Kafka compresses as declared")
+            raise ProvisioningFailed(f"Kafka refuses to alter topics: {wrong}")
+        wait_until(lambda: not _otherwise(client, names), IN_FORCE_SECONDS, "topics are as declared")
     return len(others)
 
 
-def _compressed_otherwise(client: KafkaAdminClient, names: Sequence[str]) -> list[str]:
+def _otherwise(client: KafkaAdminClient, names: Sequence[str]) -> list[str]:
     if not names:
         return []
-    asked = [ConfigResource(ConfigResourceType.TOPIC, name, list(COMPRESSION)) for name in names]
+    asked = [ConfigResource(ConfigResourceType.TOPIC, name, list(COMMON)) for name in names]
     found = client.describe_configs(asked)["topic"]
-    return [name for name in names if {key: config["value"] for key, config in found[name].items()} != COMPRESSION]
+    return [name for name in names if {key: config["value"] for key, config in found[name].items()} != COMMON]
 
 
 def existing_rights(client: KafkaAdminClient) -> set[ACL]:

@@ -15,7 +15,7 @@ from kafka.errors import CorruptRecordError, KafkaError, KafkaTimeoutError, Unsu
 from kafka.protocol.consumer import OffsetSpec
 from kafka.structs import MemberState
 
-from events.topics import Topic
+from events.topics import LARGEST_MESSAGE_BYTES, Topic
 from services.runtime.checks import mends
 from services.runtime.errors import Fatal, Transient
 from services.runtime.patience import until_answered
@@ -65,6 +65,7 @@ def producer(settings: Settings, principal: str | None = None) -> KafkaProducer:
         acks="all",
         linger_ms=50,
         batch_size=262_144,
+        max_request_size=LARGEST_MESSAGE_BYTES,
         compression_type="lz4",
         allow_auto_create_topics=False,
         delivery_timeout_ms=20_000,

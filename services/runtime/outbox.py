@@ -9,7 +9,9 @@ from uuid import UUID
 import msgspec
 
 from events.envelope import Envelope
+from events.topics import LARGEST_FACT_BYTES
 from services.runtime import ids, tracing
+from services.runtime.errors import Poison
 from services.runtime.transaction import Publication, Transaction
 
 _ALLOCATE = """
@@ -38,7 +40,7 @@ def _envelope(transaction: Transaction, publication: Publication, position: int,
 
 
 def write_publications(transaction: Transaction) -> None:
-    """Number, encode and store everything that this transaction publishes."""
+    """Number, encode and store everything that this transaction publishes. Raises Poison for a fact that no topic takes."""
     places: dict[tuple[str, int], list[Publication]] = defaultdict(list)
     for publication in transaction.publications:
         places[publication.topic.name, publication.topic.partition(publication.key)].append(publication)
@@ -54,6 +56,8 @@ def write_publications(transaction: Transaction) -> None:
         for (topic, partition), publications in places.items():
             for position, publication in enumerate(publications, first[topic, partition]):
                 payload = _envelope(transaction, publication, position, next(own_ids))
+                if len(payload) > LARGEST_FACT_BYTES:
+                    raise Poison(f"fact_too_large {topic} {len(payload)}_bytes")
                 copy.write_row((topic, partition, position, publication.key, payload))
 
 

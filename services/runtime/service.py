@@ -191,7 +191,8 @@ class Service:
                 else:
                     self._done.pop(name, None)
             except Exception as error:
-                if not is_transient(error):
+                # No input may end a service whose other parts can go on; doctor and alarms tell that this one is late.
+                if not (is_transient(error) or isinstance(error, Poison)):
                     raise
                 metrics.RETRIES.labels(name).inc()
                 log.warning("periodic_waits", extra={"name_of": name, "error": describe(error)})

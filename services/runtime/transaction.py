@@ -104,7 +104,7 @@ LARGEST_INTEGER = 2**53 - 1
 """Beyond it JSON's numbers are not exact, and canonical JSON has none (RFC 8785)."""
 
 SUBJECTS_PER_ENTRY = 10_000
-"""Pseudonyms per audit entry: 10,000 of 39 bytes stay well below the broker's 1 MiB message limit."""
+"""Pseudonyms per audit entry: 10,000 of 39 bytes stay well below what a topic takes (`LARGEST_FACT_BYTES`)."""
 
 ENQUEUE = """
     INSERT INTO work (kind, key, lane, payload, next_attempt_at) VALUES (:kind, :key, :lane, :payload, clock_timestamp())

@@ -66,10 +66,11 @@ def test_no_session_outlives_the_password_that_opened_it(system: System) -> None
     connect(system, "audit").close()
 
 
-def test_a_topic_that_is_compressed_otherwise_is_altered(system: System) -> None:
+@pytest.mark.parametrize("configs", [{"compression.type": "producer"}, {"max.message.bytes": "500000"}])
+def test_a_topic_that_is_set_otherwise_is_altered(system: System, configs: dict[str, str]) -> None:
     name = system.settings("cli").kafka_name(topics.CASE.name)
     with closing(admin_client(system.engines)) as client:
-        client.alter_configs([ConfigResource(ConfigResourceType.TOPIC, name, {"compression.type": "producer"})])
+        client.alter_configs([ConfigResource(ConfigResourceType.TOPIC, name, configs)])
     assert system.prepare()["topics"] == 1
     assert set(system.prepare().values()) == {0}
 
