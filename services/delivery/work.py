@@ -21,6 +21,7 @@ from events.delivery import DeliveryState
 from events.http.identity import ChildResidence
 from events.http.notification import FrozenLetter
 from events.municipal import Notification, Receipt
+from events.topics import LARGEST_FACT_BYTES
 from services.delivery import acting, left, store
 from services.delivery.dispatch import Answered, Journal, Sent
 from services.delivery.domain.left import AlreadyLeft, Telling, Unclear, compare, telling, under_newest_key
@@ -43,6 +44,8 @@ NO_KEY_SECONDS = 30.0
 """How soon it looks again for a key that a municipality has not given yet."""
 PERSON_SECONDS = 30.0
 """How soon it looks again whether a person has found out what happened to a letter (`socialsog restore settle`)."""
+LARGEST_LETTER_BYTES = LARGEST_FACT_BYTES - 2_048
+"""Of a letter as it is sealed; its message and envelope add some 700 bytes. Looked at before the journal says that it left."""
 OFFER_AGAIN = timedelta(hours=24)
 """Business time without any receipt after which a message is offered again, with the same id."""
 
@@ -97,6 +100,8 @@ class Sender:
         content = self.keys.seal(verdict.municipality, message_id, letter)
         if content is None:
             raise Postpone("no_key", NO_KEY_SECONDS)
+        if len(content) > LARGEST_LETTER_BYTES:
+            return lambda transaction: self._end(transaction, notification_id, Return("too_large"))
         sealed = Sealed(verdict.municipality, message_id, content, telling(letter.content, self.journal.hashes[-1]))
         return lambda transaction: self._commit(transaction, decision, notification_id, sealed)
 

@@ -183,6 +183,16 @@ def test_other_bytes_than_the_approved_ones_are_never_sent(desk: Desk) -> None:
     assert desk.states() == [("returned", "digest_differs")]
 
 
+def test_a_letter_that_no_topic_takes_comes_before_a_person_again(desk: Desk) -> None:
+    for size in (760_000, 790_000):  # sealed, they are a third larger
+        desk.content = CONTENT.replace("Kære", "x" * size)
+        desk.digest = hashlib.sha256(desk.content.encode()).hexdigest()
+        desk.approve(desk.decision(digest=desk.digest))
+        desk.run()
+    assert set(desk.states()) == {("sent", None), ("returned", "too_large")}
+    assert [type(each) for each in desk.journal.read()] == [Sent], "what did not leave is not in the journal"
+
+
 def test_stopped_sending_holds_letters_and_loses_none(desk: Desk) -> None:
     with desk.store.transaction() as transaction:
         tables.set_brake(transaction, True, "maintenance")

@@ -14,7 +14,14 @@ from events.http.identity import ChildResidence
 
 SuppressReason = Literal["dead", "emigrated", "disappeared", "annulled", "unknown", "turned_18"]
 ReturnReason = Literal[
-    "newer_version", "case_closed", "child_merged", "protection_changed", "no_municipality", "digest_differs", "partly_left"
+    "newer_version",
+    "case_closed",
+    "child_merged",
+    "protection_changed",
+    "no_municipality",
+    "digest_differs",
+    "partly_left",
+    "too_large",
 ]
 OVERTAKEN: frozenset[ReturnReason] = frozenset({"newer_version", "case_closed"})
 """Deduplication has moved on: whatever this letter tells, a later one tells it or nobody does."""
