@@ -1,12 +1,14 @@
 """Commands of the operator: runs, ledger, deliveries, extracts, dead letters, the live view."""
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import click
 from rich.live import Live
 from rich.table import Table
 
+from events.topics import DOMAIN_SERVICES, declared
 from services import ledger as accounts
 from services.commands.common import EXIT_REFUSED, as_json, call, refuse, settings, show
 from services.runtime.settings import SERVICES
@@ -14,6 +16,8 @@ from services.runtime.settings import SERVICES
 EXIT_UNBALANCED = 4
 """The ledger does not balance: something was lost or doubled."""
 WATCH_SECONDS = 1.0
+AGAIN_SECONDS = 60.0
+"""How long what is published again may be on its way: a batch or two, of a service that is at work."""
 OPERATOR = "operator"
 
 
@@ -175,20 +179,46 @@ def list_dead_letters(as_json: bool) -> None:
 @click.argument("number", type=int)
 def show_dead_letter(service: str, number: int) -> None:
     """One dead letter, with everything known of it."""
+    for name, value in waiting_letter(service, number).items():
+        click.echo(f"{name}: {value}")
+
+
+def waiting_letter(service: str, number: int) -> dict[str, Any]:
+    """One dead letter that waits. Refuses where there is none."""
     found = [row for row in call(service, OPERATOR, "GET", "/dead-letters") if row["id"] == number]
     if not found:
-        raise refuse(f"{service} has no waiting dead letter {number}", 1)
-    for name, value in found[0].items():
-        click.echo(f"{name}: {value}")
+        raise refuse(f"{service} has no waiting dead letter {number}", EXIT_REFUSED)
+    return dict(found[0])
 
 
 @dead_letters.command()
 @click.argument("service")
 @click.argument("number", type=int)
 def redrive(service: str, number: int) -> None:
-    """Handle one again, after its cause was mended. A newer version that arrived meanwhile makes it harmless."""
-    call(service, OPERATOR, "POST", f"/dead-letters/{number}/redrive")
+    """Handle one again, after its cause was mended. A newer version that arrived meanwhile makes it harmless.
+
+    One whose bytes could not be read is published again by whoever wrote it, with all that came after it.
+    """
+    letter = waiting_letter(service, number)
+    through = None if letter.get("lacks") is None else come_again(service, letter)
+    call(service, OPERATOR, "POST", f"/dead-letters/{number}/redrive", through=through)
     click.echo(f"{service} handled dead letter {number}")
+
+
+def come_again(service: str, letter: Mapping[str, Any]) -> int:
+    """Have a writer publish again what a reader lacks, and wait until it has come: up to this position."""
+    writer = next(topic.writer for topic in declared() if topic.name == letter["topic"])
+    if writer not in DOMAIN_SERVICES:
+        click.echo(f"{writer} has written it: ask there for what was sent before {letter['created_at']}")
+        return 0
+    place = {"topic": letter["topic"], "partition": letter["partition"], "first": letter["lacks"]}
+    through: int = call(writer, OPERATOR, "POST", "/outbox/again", place)["through"]
+    end = time.monotonic() + AGAIN_SECONDS
+    while waiting_letter(service, letter["id"])["lacks"] <= through:
+        if time.monotonic() > end:
+            raise refuse(f"{writer} publishes {letter['topic']} again, and it is still on the way: redrive later", EXIT_REFUSED)
+        time.sleep(WATCH_SECONDS)  # a person waits
+    return through
 
 
 @click.command()

@@ -18,6 +18,10 @@ _ALLOCATE = """
     INSERT INTO outbox_position AS o (topic, partition, last) VALUES (:topic, :partition, :count)
     ON CONFLICT (topic, partition) DO UPDATE SET last = o.last + excluded.last RETURNING last
 """
+_AGAIN = """
+    UPDATE outbox_position SET published = least(published, :first - 1) WHERE topic = :topic AND partition = :partition
+    RETURNING last
+"""
 _encode = msgspec.json.Encoder().encode
 
 
@@ -65,3 +69,12 @@ def _allocate(transaction: Transaction, place: tuple[str, int], count: int) -> i
     topic, partition = place
     last: int = transaction.execute(_ALLOCATE, {"topic": topic, "partition": partition, "count": count}).scalar_one()
     return last - count + 1
+
+
+def publish_again(transaction: Transaction, topic: str, partition: int, first: int) -> int | None:
+    """Let the relay publish everything from this position on once more, which versions make harmless; the last position there is.
+    None where nothing was ever written.
+    """
+    values = {"topic": topic, "partition": partition, "first": first}
+    last: int | None = transaction.execute(_AGAIN, values).scalar_one_or_none()
+    return last

@@ -13,12 +13,12 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from threading import Event as Signal
 from threading import Thread, current_thread
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from litestar import Request, get, post
 from litestar.exceptions import NotFoundException
-from litestar.params import FromPath
+from litestar.params import FromPath, JSONBody, QueryParameter
 from litestar.types import ControllerRouterHandler
 
 from events.topics import Topic
@@ -37,10 +37,11 @@ from services.runtime.events import Decoder
 from services.runtime.http import Door, Server, actor, allow, application, doors
 from services.runtime.lease import Lease
 from services.runtime.measures import Measures
+from services.runtime.outbox import publish_again
 from services.runtime.readiness import Readiness
 from services.runtime.relay import Relay, written_by
 from services.runtime.settings import Settings, load
-from services.runtime.transaction import Transaction
+from services.runtime.transaction import LARGEST_INTEGER, Transaction
 from services.runtime.work import Effects, Worker, WorkItem
 
 log = logging.getLogger(__name__)
@@ -132,7 +133,19 @@ class Service:
             return
         subscription = next(each for each in self._subscriptions if each.topic.name == row.topic)
         key = row.key.encode() if row.key is not None else None
-        apply(transaction, subscription, row.partition, [subscription.decoder.decode(bytes(row.payload or b""), key)])
+        apply(transaction, subscription, row.partition, [subscription.decoder.decode(bytes(row.payload), key)])
+
+    def publish_again(self, topic: str, partition: int, first: int, who: str) -> int | None:
+        """Let the relay publish a topic again from this position on; the last there is. None where there is nothing to repeat."""
+        if topic not in [each.name for each in self._writes if each.republish]:
+            return None
+        with self.store.transaction() as transaction:  # on its own: outboxes' numbers are taken in one order, never out of it
+            last = publish_again(transaction, topic, partition, first)
+        if last is not None:
+            place = f"{topic}/{partition}"
+            with self.store.transaction() as transaction:
+                transaction.audit("consultation", "published_again", purpose="operation", actor=who, place=place, first=first)
+        return last
 
     def run(self) -> int:
         """Run until SIGTERM or a fatal error; the exit code."""
@@ -199,23 +212,47 @@ class Service:
         lease.release()
 
 
+class Again(msgspec.Struct, frozen=True):
+    """From where to publish again."""
+
+    topic: str
+    partition: Annotated[int, msgspec.Meta(ge=0, le=32_767)]
+    first: Annotated[int, msgspec.Meta(ge=1, le=LARGEST_INTEGER)]
+
+
+class Last(msgspec.Struct, frozen=True):
+    """Up to which position it will be published."""
+
+    through: int
+
+
 def operator_doors(service: Service) -> list[ControllerRouterHandler]:
-    """Doors that every service has for the operator: its dead letters and its health."""
+    """Doors that every service has for the operator: its dead letters, its outbox and its health."""
 
     @get("/dead-letters", opt=allow("operator"), sync_to_thread=True)
     def list_dead_letters() -> list[DeadLetter]:
         return service.dead_letters().list()
 
     @post("/dead-letters/{number:int}/redrive", opt=allow("operator"), sync_to_thread=True)
-    def redrive(number: FromPath[int], request: Request[Any, Any, Any]) -> dict[str, int]:
+    def redrive(
+        number: FromPath[int],
+        request: Request[Any, Any, Any],
+        through: Annotated[int | None, QueryParameter(ge=0, le=LARGEST_INTEGER)] = None,
+    ) -> dict[str, int]:
         try:
-            if not service.dead_letters().redrive(number, actor(request).principal):
+            if not service.dead_letters().redrive(number, actor(request).principal, through):
                 raise NotFoundException("no such dead letter waits")
         except (Poison, Transient, ValueError) as error:
             raise NotFoundException(f"it fails again: {describe(error)}") from None
         return {"redriven": number}
 
-    return [list_dead_letters, redrive, *service.doctor().doors()]
+    @post("/outbox/again", opt=allow("operator"), status_code=200, sync_to_thread=True)
+    def publish_again(data: JSONBody[Again], request: Request[Any, Any, Any]) -> Last:
+        if through := service.publish_again(data.topic, data.partition, data.first, actor(request).principal):
+            return Last(through)
+        raise NotFoundException("there is nothing that may be published again")
+
+    return [list_dead_letters, redrive, publish_again, *service.doctor().doors()]
 
 
 def main(name: str, build: Callable[[Settings], Service]) -> None:

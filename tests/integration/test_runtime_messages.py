@@ -8,9 +8,11 @@ import msgspec
 import pytest
 from aiokafka import AIOKafkaProducer
 from kafka.admin import ConfigResource, ConfigResourceType
+from litestar.testing import TestClient
 
 from deploy.provision.kafka import admin_client
 from deploy.system import System
+from deploy.testing import Running
 from events import topics
 from events.envelope import Envelope
 from services import ledger
@@ -18,6 +20,9 @@ from services.runtime import broker
 from services.runtime.dead_letters import DeadLetters
 from services.runtime.errors import Poison
 from services.runtime.events import Decoder
+from services.runtime.http import application
+from services.runtime.service import Service, operator_doors
+from tests.chaos.engine_log import batches
 from tests.integration.test_runtime import Screening, extract, open_store, publish, relay, system, threads, until
 
 __all__ = ["system"]
@@ -140,3 +145,75 @@ def test_a_batch_that_our_client_does_not_understand_is_set_aside_and_the_rest_g
     with screening.store.transaction() as transaction:
         found = transaction.execute("SELECT kafka_offset, reason FROM dead_letter ORDER BY id").all()
     assert found == [(1, "CorruptRecordError"), (2, "CorruptRecordError")]
+
+
+def damage(running: Running, name: str, number: int) -> None:
+    """Alter a byte of one of a topic's batches on the broker's disk."""
+    assert running.embedded is not None
+    (node,) = running.embedded.kafka.nodes
+    (segment,) = (node.node.data / f"{name}-0").glob("*.log")
+    place = [end for _, end in batches(segment)][number] - 1
+    content = segment.read_bytes()
+    with segment.open("r+b") as file:
+        file.seek(place)
+        file.write(bytes([content[place] ^ 0xFF]))
+
+
+@pytest.mark.parametrize(("sizes", "damaged", "lost"), [((1, 1, 1), 1, [2]), ((1, 1, 1), 2, [3]), ((3, 1), 0, [1, 2, 3])])
+def test_what_the_broker_s_disk_has_damaged_is_published_again(
+    system: System, running: Running, sizes: tuple[int, ...], damaged: int, lost: list[int]
+) -> None:
+    if running.embedded is None:
+        pytest.skip("the broker's files are out of reach")
+    intake, screening, sending = (
+        Service(system.settings("intake")),
+        Screening(system),
+        relay(system, open_store(system, "intake")),
+    )
+    numbers = iter(range(1, sum(sizes) + 1))
+    for size in sizes:
+        for _ in range(size):
+            publish(intake.store, next(numbers))
+        assert sending.lease.hold()
+        assert sending.step()
+    damage(running, system.settings("intake").kafka_name(topics.EXTRACT.name), damaged)
+    letters = DeadLetters(screening.store, lambda transaction, row: None)
+    with threads(screening.consumer.run):
+        until(lambda: len(screening.applied) + len(letters.list()) == sum(sizes))
+    found = letters.list()
+    assert [(each.reason, each.lacks) for each in found] == [("CorruptRecordError", lost[0])] * len(lost)
+    last = intake.publish_again(topics.EXTRACT.name, 0, lost[0], "operator")
+    assert last == sum(sizes)
+    for through in (None, last):
+        with pytest.raises(Poison, match="not_come_again"):
+            letters.redrive(found[-1].id, "operator", through)
+    with threads(sending.run, screening.consumer.run):
+        until(lambda: len(screening.applied) == sum(sizes))
+    assert letters.redrive(found[-1].id, "operator", last)
+    assert letters.list() == [], "with the last one those before it are settled"
+    assert all(versions == [1] for versions in screening.applied.values())
+    intake.store.close()
+
+
+def test_only_what_a_service_writes_itself_and_may_repeat_is_published_again(system: System) -> None:
+    delivery = Service(system.settings("delivery"))
+    with delivery.store.transaction() as transaction:
+        transaction.publish(topics.DELIVERY, "key", 1, {})
+        transaction.publish(topics.municipal_notification("101"), "key", 1, {})
+    place = {"topic": topics.DELIVERY.name, "partition": topics.DELIVERY.partition("key"), "first": 1}
+    refused = [
+        ({"topic": topics.municipal_notification("101").name, "partition": 0}, 404),
+        ({"topic": topics.EXTRACT.name, "partition": 0}, 404),
+        ({"topic": topics.AUDIT["delivery"].name, "partition": 0}, 404),
+        ({"first": 0}, 400),
+        ({"partition": 40_000}, 400),
+    ]
+    with TestClient(application(system.settings("delivery"), operator_doors(delivery), list)) as doors:
+        doors.headers["authorization"] = f"Bearer {system.token('operator')}"
+        for otherwise, status in refused:
+            assert doors.post("/outbox/again", json={**place, **otherwise}).status_code == status
+        assert doors.post("/outbox/again", json=place).json() == {"through": 1}
+        assert doors.post("/dead-letters/1/redrive", params={"through": 1}).status_code == 404
+    with delivery.store.transaction() as transaction:
+        assert transaction.execute("SELECT count(*) FROM outbox WHERE topic LIKE 'audit.%'").scalar_one() == 1
+    delivery.store.close()

@@ -5,6 +5,7 @@ EVERYWHERE = {
     "GET /dead-letters": ("operator",),
     "GET /doctor": ("operator",),
     "POST /dead-letters/{number:int}/redrive": ("operator",),
+    "POST /outbox/again": ("operator",),
 }
 DOORS: dict[str, dict[str, tuple[str, ...]]] = {
     "intake": {
