@@ -105,7 +105,7 @@ class UnmaskedChild(msgspec.Struct, frozen=True):
     protected: bool
 
 
-AdultRelation = Literal["mother", "father", "custody_holder", "household", "none"]
+AdultRelation = Literal["mother", "father", "parent", "custody_holder", "household", "none"]
 
 
 class UnmaskedAdult(msgspec.Struct, frozen=True):

@@ -101,7 +101,7 @@ def _people(asked: list[UUID], answered: list[UnmaskedAdult]) -> dict[UUID, Unma
     if not known.keys() >= set(asked):
         raise Poison("unmask_incomplete")
     parents: dict[tuple[str, str], UnmaskedAdult] = {
-        (each.relation, each.name): each for each in known.values() if each.relation in ("mother", "father")
+        (each.relation, each.name): each for each in known.values() if each.relation in ("mother", "father", "parent")
     }
     return {key: parents.get((each.relation, each.name), each) for key, each in known.items()}
 

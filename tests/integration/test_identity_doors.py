@@ -138,7 +138,7 @@ def test_residence_follows_the_child(vault: Vault) -> None:
 def test_unmasking_names_those_of_the_letter_and_is_logged(vault: Vault) -> None:
     flat, old = home(1), cpr()
     mother, partner, holder, stranger = person(None, flat), person(None, flat, name="Ib Fiktivdal"), person(), person()
-    father = person(name="Carl Attrappvig")
+    father = person(name="Carl Attrappvig", sex="M")
     kid = child(mother, {"cpr": old}, at=flat, protected=True)
     kid["custody"] = [{"cpr": holder["cpr"], "type": "5", "from": "2025-01-01", "to": None}]
     vault.load(mother, partner, holder, stranger, father, moved(old, father["cpr"]), kid, kind="full")
@@ -151,6 +151,14 @@ def test_unmasking_names_those_of_the_letter_and_is_logged(vault: Vault) -> None
     logged = [entry for entry in vault.entries() if entry.action == "unmask"]
     assert {entry.verb for entry in logged} == {"consultation", "disclosure"}
     assert all({who, *adults, vault.who(mother)} <= set(entry.subjects) and entry.case_id for entry in logged)
+
+
+def test_a_woman_in_the_father_s_place_is_a_parent_and_no_father(vault: Vault) -> None:
+    mother, co_mother = person(), person(sex="F")
+    kid = child(mother, co_mother)
+    vault.load(mother, co_mother, kid, kind="full")
+    answer = vault.unmask(vault.who(kid), vault.who(co_mother))
+    assert [each.relation for each in (*answer.parents, *answer.adults)] == ["mother", "parent", "parent"]
 
 
 def test_whoever_is_unmasked_under_an_older_pseudonym_is_named_by_the_current_one(vault: Vault) -> None:

@@ -14,7 +14,7 @@ from jinja2 import UndefinedError
 
 from events.candidate import CandidateAdult
 from events.evidence import EvidenceItem
-from events.http.identity import UnmaskAnswer, UnmaskedAdult
+from events.http.identity import AdultRelation, UnmaskAnswer, UnmaskedAdult
 from events.letter import EarlierLetter, Letter
 from events.record import Outcome, Role
 from events.weeks import COPENHAGEN
@@ -150,7 +150,9 @@ def test_a_supplement_says_what_is_new_and_what_was_told() -> None:
     made = letter(draft, told(VIOLENCE))
     text = page(made)
     assert "<h1>Supplerende underretning</h1>" in text
-    assert text.index("Nye oplysninger siden sidste brev") < text.index("Oplysninger, som er meddelt tidligere")
+    assert text.index("Nye oplysninger siden politiets sidste brev om barnet") < text.index(
+        "Oplysninger, som er meddelt tidligere"
+    )
     assert [fact.number for fact in (*made.new_facts, *made.earlier_facts)] == [1, 2]
     assert "14. september 2026 (brevnummer" in text
 
@@ -273,7 +275,27 @@ def test_dates_are_danish_dates() -> None:
 def test_every_code_has_a_danish_word() -> None:
     assert set(words.ROLES) == set(get_args(Role))
     assert set(words.OUTCOMES) == set(get_args(Outcome))
-    assert words.reasons(["NO_SUCH_CATEGORY"]) == ["Andet"]
+    assert words.reasons([("NO_SUCH_CATEGORY", "charged")]) == ["Andet"]
+
+
+def test_a_victim_is_no_criminal_and_what_does_not_count_any_more_suggests_nothing() -> None:
+    crime = "Kriminalitet hos forældre eller andre voksne"
+    assert words.reasons([("VIOLENCE", "suspected")]) == words.reasons([("PROPERTY", "charged")]) == [crime]
+    assert words.reasons([("VIOLENCE", "victim")]) == ["Højt konfliktniveau eller vold mellem voksne"]
+    assert words.reasons([("THREATS", "victim"), ("SEXUAL_CHILD", "suspected"), ("NEGLECT", "charged")]) == ["Andet"]
+    acquitted = msgspec.structs.replace(VIOLENCE, outcome="acquitted", counts=False, version=2)
+    made = letter(case_draft(kind="correction", new=[], changed=[acquitted]), told=told(VIOLENCE))
+    assert (made.changed_facts[0].change, made.statistics.suggested_reasons) == ("corrected", [])
+
+
+@pytest.mark.parametrize("relation", ["household", "none"])
+def test_a_protected_child_s_letter_does_not_tell_with_whom_it_lives_or_lived(relation: AdultRelation) -> None:
+    partner = UnmaskedAdult(PARTNER, "Åge Øksemager", relation)
+    draft = case_draft(new=[VIOLENCE], adults=[CandidateAdult(PARTNER, ["household"], [])])
+    content = bundle(letter(draft, people={PARTNER: partner}, child=child(protected=True)))
+    assert "voksen med tilknytning til barnet" in content
+    assert "household" not in content
+    assert "folkeregisteradresse som barnet" not in content
 
 
 class Outline(HTMLParser):

@@ -14,9 +14,12 @@ from events.weeks import danish_date
 from services.identity.doors.people import Known, canonical, known
 from services.runtime.transaction import Transaction
 
+# A co-mother (*medmor*) stands in the father's place, and the register does not say that she is one: she is a parent.
 _RELATIONS = """
-    SELECT i.pseudonym, p.kind AS relation FROM parent p
-        JOIN identity i ON i.kind = 'CPR' AND i.number = p.parent WHERE p.cpr = :cpr
+    SELECT i.pseudonym, CASE WHEN (p.kind, a.sex) IN (('father', 'F'), ('mother', 'M')) THEN 'parent' ELSE p.kind END AS relation
+        FROM parent p JOIN identity i ON i.kind = 'CPR' AND i.number = p.parent
+        LEFT JOIN person before ON before.cpr = p.parent LEFT JOIN person a ON a.cpr = coalesce(before.current_cpr, p.parent)
+        WHERE p.cpr = :cpr
     UNION SELECT i.pseudonym, 'custody_holder' FROM custody c
         JOIN identity i ON i.kind = 'CPR' AND i.number = c.holder WHERE c.cpr = :cpr AND c.since <= :day AND :day < c.until
     UNION SELECT i.pseudonym, 'household' FROM address mine
@@ -27,8 +30,8 @@ _RELATIONS = """
             AND mine.since <= :day AND :day < mine.until AND a.since <= :day AND :day < a.until
             AND NOT EXISTS (SELECT FROM institution i WHERE i.home IN (a.home, regexp_replace(a.home, '[^/]*/[^/]*$', '/')))
 """
-STRONGEST: tuple[AdultRelation, ...] = ("mother", "father", "custody_holder", "household", "none")
-PARENTS: tuple[AdultRelation, ...] = ("mother", "father")
+STRONGEST: tuple[AdultRelation, ...] = ("mother", "father", "parent", "custody_holder", "household", "none")
+PARENTS: tuple[AdultRelation, ...] = ("mother", "father", "parent")
 
 
 def unmask(transaction: Transaction, request: UnmaskRequest, actor: str) -> UnmaskAnswer:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
-from events.candidate import CandidateAdult
 from events.case import CaseDraft
 from events.evidence import EvidenceItem
 from events.http.identity import UnmaskedAdult, UnmaskedChild
@@ -100,7 +99,7 @@ def compose(material: Material) -> Letter:
         parents_informed=ParentsInformed(False, "collected_from_registers", words.NOT_INFORMED),
         interpreter_needed="unknown",
         missing_districts=sorted(words.district_name(code) for code in draft.missing_districts),
-        statistics=Statistics(6, words.reasons(item.category for item in (*new, *after))),
+        statistics=Statistics(6, words.reasons((item.category, item.role) for item in (*new, *after) if item.counts)),
         html="",
     )
 
@@ -129,11 +128,15 @@ def _listed(people: Iterable[UnmaskedAdult]) -> list[UnmaskedAdult]:
     return sorted(people, key=lambda each: (RELATION_ORDER.index(each.relation), each.name, each.pseudonym))
 
 
-def _relation_text(person: UnmaskedAdult, ties: Iterable[CandidateAdult], people: Mapping[UUID, UnmaskedAdult]) -> str:
-    bases = {basis for tie in ties if people[tie.person].pseudonym == person.pseudonym for basis in tie.bases}
-    if person.relation != "none" or not bases:
-        return words.RELATIONS[person.relation]
-    return next(text for basis, text in words.FORMER_TIES.items() if basis in bases)
+def _named(material: Material, person: UnmaskedAdult, label: str) -> LetterAdult:
+    """An adult as the letter names it. With whom a protected child lives, or lived, it does not tell."""
+    ties = [tie for tie in material.draft.adults if material.people[tie.person].pseudonym == person.pseudonym]
+    bases = {basis for tie in ties for basis in tie.bases}
+    former = next((basis for basis in words.FORMER_TIES if basis in bases), None) if person.relation == "none" else None
+    if material.child.protected and "household" in (person.relation, former):
+        return LetterAdult(label, person.name, "none", words.TIED)
+    text = words.FORMER_TIES[former] if former else words.RELATIONS[person.relation]
+    return LetterAdult(label, person.name, person.relation, text)
 
 
 class _Labels:
@@ -144,11 +147,7 @@ class _Labels:
         named = {material.people[item.person].pseudonym: material.people[item.person] for item in items}
         listed = _listed(named.values())
         self._labels = {person.pseudonym: f"Voksen {number}" for number, person in enumerate(listed, 1)}
-        ties = material.draft.adults
-        self.adults = [
-            LetterAdult(self._labels[person.pseudonym], person.name, person.relation, _relation_text(person, ties, self._people))
-            for person in listed
-        ]
+        self.adults = [_named(material, person, self._labels[person.pseudonym]) for person in listed]
 
     def fact(self, number: int, item: EvidenceItem) -> Fact:
         """One fact as the letter tells it."""

@@ -36,6 +36,7 @@ OUTCOMES: dict[Outcome, str] = {
 RELATIONS: dict[AdultRelation, str] = {
     "mother": "mor",
     "father": "far",
+    "parent": "forælder",
     "custody_holder": "indehaver af forældremyndigheden",
     "household": "voksen med samme folkeregisteradresse som barnet",
     "none": "ingen registreret tilknytning til barnet i dag",
@@ -47,6 +48,8 @@ FORMER_TIES: dict[Basis, str] = {
     "household": "voksen med samme folkeregisteradresse som barnet ved søgningen",
 }
 """For an adult whose tie ended between the search and the letter."""
+TIED = "voksen med tilknytning til barnet"
+"""For an adult of a protected child's home: who may read the file must not learn with whom it lives."""
 NOTIFIER_TYPE = "Politi eller domstol"
 """Text of notifier type 6 in the national statistics."""
 NOT_INFORMED = (
@@ -59,30 +62,31 @@ _CONFLICT = "Højt konfliktniveau eller vold mellem voksne"
 _ALCOHOL = "Alkohol eller stoffer hos forældre eller andre voksne"
 _DISTRESS = "Psykisk sygdom eller mistrivsel hos forældre eller andre voksne"
 _CARE = "Manglende tilsyn eller omsorg"
-REASONS: dict[str, tuple[str, ...]] = {
-    "VIOLENCE": (_CRIME,),
-    "VIOLENCE_OFFICIAL": (_CRIME,),
-    "VIOLENCE_SERIOUS": (_CRIME,),
-    "VIOLENCE_DOMESTIC": (_CONFLICT,),
-    "THREATS": (_CRIME,),
-    "STALKING": (_CRIME,),
-    "PROPERTY": (_CRIME,),
-    "DUI": (_ALCOHOL,),
-    "DUI_DRUG": (_ALCOHOL,),
-    "DRUGS": (_ALCOHOL,),
-    "NEGLECT": (_CARE,),
-    "SEXUAL_CHILD": ("Overgreb mod barn",),
-    "H_DISTURBANCE": (_CONFLICT,),
-    "H_RESTRAINING": (_CONFLICT,),
-    "H_EXPULSION": (_CONFLICT,),
-    "H_SUICIDE_THREAT": (_DISTRESS,),
-    "H_SUICIDE_ATTEMPT": (_DISTRESS,),
-    "H_MENTAL_ILLNESS": (_DISTRESS,),
-    "H_INTOXICATED": (_ALCOHOL,),
-    "H_CHILD_ALONE": (_CARE,),
-    "H_MISSING_PARENT": (_CARE,),
+ACCUSED: frozenset[Role] = frozenset({"charged", "suspected"})
+REASONS: dict[str, str] = {
+    "VIOLENCE_DOMESTIC": _CONFLICT,
+    "DUI": _ALCOHOL,
+    "DUI_DRUG": _ALCOHOL,
+    "DRUGS": _ALCOHOL,
+    "H_DISTURBANCE": _CONFLICT,
+    "H_RESTRAINING": _CONFLICT,
+    "H_EXPULSION": _CONFLICT,
+    "H_SUICIDE_THREAT": _DISTRESS,
+    "H_SUICIDE_ATTEMPT": _DISTRESS,
+    "H_MENTAL_ILLNESS": _DISTRESS,
+    "H_INTOXICATED": _ALCOHOL,
+    "H_CHILD_ALONE": _CARE,
+    "H_MISSING_PARENT": _CARE,
 }
-"""Catalogue category -> suggested reasons. General knowledge, not the official code list: a suggestion and never more."""
+"""Catalogue category -> suggested reason. General knowledge, not the official code list: a suggestion and never more.
+
+What may have happened to a stranger, or to another child (1286, an offence against a child), has none of its own.
+"""
+OF_THE_ACCUSED = dict.fromkeys(
+    ("VIOLENCE", "VIOLENCE_OFFICIAL", "VIOLENCE_SERIOUS", "THREATS", "STALKING", "PROPERTY", "DRUGS_SERIOUS"), _CRIME
+)
+"""The same for whoever is charged or suspected: nobody's victim is a criminal."""
+OF_OTHERS = dict.fromkeys(("VIOLENCE", "VIOLENCE_SERIOUS"), _CONFLICT)
 _MONTHS = (
     "januar",
     "februar",
@@ -115,6 +119,11 @@ def district_name(code: str) -> str:
     return DISTRICTS.get(code, f"politikreds {code}")
 
 
-def reasons(categories: Iterable[str]) -> list[str]:
-    """Suggested reasons for these categories, each once, in alphabetical order; none where no category is known ("")."""
-    return sorted({reason for category in categories if category for reason in REASONS.get(category, (OTHER_REASON,))})
+def reasons(facts: Iterable[tuple[str, Role]]) -> list[str]:
+    """Suggested reasons for facts of these categories and roles, each once, in alphabetical order."""
+    return sorted({_reason(category, role) for category, role in facts})
+
+
+def _reason(category: str, role: Role) -> str:
+    by_role = OF_THE_ACCUSED if role in ACCUSED else OF_OTHERS
+    return REASONS.get(category) or by_role.get(category, OTHER_REASON)
