@@ -8,21 +8,25 @@ TABLES = {
     "PRIMARY KEY (code_scheme, code, role, outcome, child_present)",
     "member": "rule text, pieces integer, dates integer, since timestamptz, code_scheme text, code text",
     "piece": "evidence_id uuid, version bigint, person uuid, code_scheme text, code text, occurred_on date, "
-    "registered_at timestamptz, fresh boolean",
+    "registered_at timestamptz, fresh boolean, past boolean",
 }
-"""Temporary tables of one run: evidence looked at; what counts; the codes of each rule; counted evidence of the adults.
+"""Temporary tables of one run: evidence looked at; what counts; the codes of each rule; counted evidence of the adults
+(`past`: registered before the programme began, and not corrected since a run covered it).
 
 The keys are for the planner: without them it takes five equal columns for five independent chances and joins row by row.
 """
 
 # Fresh: its facts are not those that an earlier run has covered, or two pseudonyms that were covered apart are one person now (a
-# mere new number is not). What was registered before the programme's first week is covered by its first run and triggers nothing.
+# mere new number is not). What was registered before the programme began and comes late is covered quietly, like the rest of the
+# history, unless a run has covered something newer of that person without it: then they have never been looked at together. In the
+# first run nothing can have been, and millions need not be looked up.
 CONSIDER = """
     INSERT INTO considered
-    SELECT e.evidence_id, e.version, e.person, e.live, e.standing,
-        e.live AND e.standing = 'identified' AND NOT (:first AND e.registered_at < :start)
-        AND (e.covered_state IS DISTINCT FROM e.state OR e.covered_person <> e.person AND EXISTS (
-            SELECT FROM evidence o WHERE o.person = e.person AND o.live AND o.covered_person <> e.covered_person))
+    SELECT e.evidence_id, e.version, e.person, e.live, e.standing, e.live AND e.standing = 'identified' AND CASE
+        WHEN e.covered_state IS NULL AND e.registered_at < :begin THEN :start > :begin AND EXISTS (
+            SELECT FROM evidence o WHERE o.person = e.person AND o.live AND o.covered_state IS NOT NULL AND o.registered_at >= :begin)
+        ELSE e.covered_state IS DISTINCT FROM e.state OR e.covered_person <> e.person AND EXISTS (
+            SELECT FROM evidence o WHERE o.person = e.person AND o.live AND o.covered_person <> e.covered_person) END
     FROM evidence e WHERE e.touched AND e.merged_into IS NULL AND e.registered_at < :end
 """
 _COUNTS = """
@@ -37,7 +41,8 @@ COLLECT = f"""
         SELECT e.* FROM (SELECT DISTINCT person FROM considered WHERE fresh) AS adult JOIN evidence e USING (person)
     )
     INSERT INTO piece
-    SELECT e.evidence_id, e.version, e.person, e.code_scheme, e.code, e.occurred_on, e.registered_at, coalesce(k.fresh, false)
+    SELECT e.evidence_id, e.version, e.person, e.code_scheme, e.code, e.occurred_on, e.registered_at,
+        coalesce(k.fresh, false), e.registered_at < :begin AND coalesce(e.covered_state = e.state, true)
     FROM known e JOIN counting c ON {_COUNTS} LEFT JOIN considered k ON k.evidence_id = e.evidence_id
     WHERE e.live AND e.standing = 'identified' AND e.registered_at >= :since AND e.registered_at < :end
 """
@@ -45,10 +50,12 @@ ADULTS = """
     SELECT k.person, coalesce(bool_or(p.fresh), false) AS counted
     FROM considered k LEFT JOIN piece p ON p.evidence_id = k.evidence_id WHERE k.fresh GROUP BY k.person ORDER BY k.person
 """
+# The past alone fires nothing, whenever it comes to light.
 FIRED = """
     SELECT p.person, m.rule FROM piece p JOIN member m USING (code_scheme, code) WHERE p.registered_at >= m.since
     GROUP BY p.person, m.rule, m.pieces, m.dates
-    HAVING count(*) >= m.pieces AND count(DISTINCT p.occurred_on) >= m.dates AND bool_or(p.fresh) ORDER BY p.person, m.rule
+    HAVING count(*) >= m.pieces AND count(DISTINCT p.occurred_on) >= m.dates AND bool_or(p.fresh) AND NOT bool_and(p.past)
+    ORDER BY p.person, m.rule
 """
 TOLD = f"""
     SELECT p.evidence_id, e.version, e.live, {", ".join("e." + name for name in FACTS.split(", "))}, p.fresh,
@@ -58,8 +65,10 @@ TOLD = f"""
 """
 _SETTLED = "NOT (k.live AND k.standing = 'waiting')"
 TO_COVER = f"SELECT count(*) FROM considered k WHERE {_SETTLED}"
+# What is nobody's is not covered as facts: whoever is identified after all is new then, or comes as late history.
 COVER = f"""
-    UPDATE evidence e SET touched = false, covered_by = :run, covered_state = e.state, covered_person = e.person
+    UPDATE evidence e SET touched = false, covered_by = :run, covered_person = e.person,
+        covered_state = CASE WHEN e.standing = 'identified' THEN e.state END
     FROM considered k WHERE e.evidence_id = k.evidence_id AND e.version = k.version AND {_SETTLED}
 """
 _OF_CONSIDERED = """

@@ -96,7 +96,7 @@ class Runner:
     def _run(self, transaction: Transaction, week: str, missing: list[str], actor: str) -> None:
         entry = self.shelf.approved(transaction, week)
         assert entry is not None, "the week would wait"
-        scope = Scope(uuid4(), week, week == self.plan.first_week, entry, missing)
+        scope = Scope(uuid4(), week, weeks.start(self.plan.first_week), entry, missing)
         found = search(transaction, scope, self.ask)
         points.reach("screening")
         ending.finish(transaction, scope, found, self.plan.ceiling, actor)

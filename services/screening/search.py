@@ -35,11 +35,11 @@ TIES_BATCH = 1_000
 
 @dataclass(frozen=True)
 class Scope:
-    """What one run is about. `first`: the programme's first run, which covers the history."""
+    """What one run is about. `begin`: the start of the programme; what was registered before it is history."""
 
     run_id: UUID
     week: str
-    first: bool
+    begin: datetime
     entry: Entry
     missing: Sequence[str]
 
@@ -88,13 +88,12 @@ def _consider(transaction: Transaction, scope: Scope) -> int:
     """Fill the run's temporary tables; how many pieces of evidence are fresh."""
     for name, columns in queries.TABLES.items():
         temporary(transaction, name, columns)
-    end = weeks.end(scope.week)
-    values = {"first": scope.first, "start": weeks.start(scope.week), "end": end}
+    values = {"begin": scope.begin, "start": weeks.start(scope.week), "end": weeks.end(scope.week)}
     transaction.execute(queries.CONSIDER, values)
     _copy_catalogue(transaction, scope)
     transaction.execute("ANALYZE considered, counting")
     farthest = max(rule.look_back_months for rule in scope.entry.catalogue.rules)
-    transaction.execute(queries.COLLECT, {"since": weeks.months_before(scope.week, farthest), "end": end})
+    transaction.execute(queries.COLLECT, values | {"since": weeks.months_before(scope.week, farthest)})
     transaction.execute("ANALYZE piece")
     return int(transaction.execute("SELECT count(*) FROM considered WHERE fresh").scalar_one())
 

@@ -141,7 +141,7 @@ class Model:
                 by_adult[adult].append(root)
         candidates: dict[str, list[tuple[str, list[Key], set[str]]]] = defaultdict(list)
         for adult, roots in by_adult.items():
-            rules = fired([(live[tips[root]], root in fresh) for root in roots], end)
+            rules = fired([(live[tips[root]], root in fresh, self._past(tips[root])) for root in roots], end)
             for child in self._children(adult, end) if rules else ():
                 candidates[child].append((adult, roots, rules))
         self._cover(live, end)
@@ -177,11 +177,21 @@ class Model:
         return live, tips
 
     def _fresh(self, live: dict[Key, dict[str, Any]], tips: dict[Key, Key], end: datetime) -> set[Key]:
+        met = {self.current(live[tip]["identity"]) for tip in tips.values() if tip in self.covered and not self._before(tip)}
         return {
             root
             for root, tip in tips.items()
-            if self.first <= moment(live[tip]["registered_at"]) < end and self.covered.get(tip) != live[tip]["revision"]
+            if moment(live[tip]["registered_at"]) < end
+            and self.covered.get(tip) != live[tip]["revision"]
+            and (tip in self.covered or not self._before(tip) or self.current(live[tip]["identity"]) in met)
         }
+
+    def _before(self, key: Key) -> bool:
+        return moment(self.records[key]["registered_at"]) < self.first
+
+    def _past(self, key: Key) -> bool:
+        """Registered before the programme began, and not corrected since a run covered it."""
+        return self._before(key) and self.covered.get(key) in (None, self.records[key]["revision"])
 
     def _cover(self, live: dict[Key, dict[str, Any]], end: datetime) -> None:
         for key, row in live.items():
@@ -314,17 +324,18 @@ def counts(row: dict[str, Any]) -> bool:
     return row["code"] in KNOWN and concerned and row["outcome"] not in ("dropped", "acquitted")
 
 
-def fired(pieces: list[tuple[dict[str, Any], bool]], end: datetime) -> set[str]:
-    """The rules that fire."""
+def fired(pieces: list[tuple[dict[str, Any], bool, bool]], end: datetime) -> set[str]:
+    """The rules that fire: something is fresh, and not all is of the past."""
     found = set()
     for rule, (codes, least, dates, months) in RULES.items():
         inside = [
-            (row, fresh)
-            for row, fresh in pieces
+            (row, fresh, past)
+            for row, fresh, past in pieces
             if row["code"] in codes and moment(row["registered_at"]) >= months_back(end, months)
         ]
-        days = {moment(row["occurred_at"]).astimezone(ZONE).date() for row, _ in inside}
-        if len(inside) >= least and len(days) >= dates and any(fresh for _, fresh in inside):
+        days = {moment(row["occurred_at"]).astimezone(ZONE).date() for row, _, _ in inside}
+        enough = len(inside) >= least and len(days) >= dates
+        if enough and any(fresh for _, fresh, _ in inside) and not all(past for _, _, past in inside):
             found.add(rule)
     return found
 

@@ -75,10 +75,19 @@ def late_record(cast: Cast) -> None:
     cast.sent(child, [father], rows, ["R1"])
 
 
-@story(latest=1)
+@story(span=2, latest=1)
 def late_history(cast: Cast) -> None:
-    """Registered before the first week and delivered in it: still history, which triggers nothing."""
+    """Registered before the first week, delivered in it and in the second: still history, which triggers nothing.
+
+    A second father has one record of the first week: his history, come late, makes two that were never looked at together.
+    """
     father, _, child = cast.couple()
     cast.baseline(father)
     cast.piece(father, week=0, delivered=1)
+    cast.piece(father, day=4, week=0, delivered=2)
     cast.nothing(child, [father], "history")
+    cast.nothing(child, [father], "history", week=2)
+    other, _, sibling = cast.couple()
+    rows = [cast.piece(other, week=0, delivered=2), cast.piece(other)]
+    cast.nothing(sibling, [other], "rule_not_met")
+    cast.sent(sibling, [other], rows, ["R1"], week=2)
