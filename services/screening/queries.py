@@ -16,17 +16,19 @@ TABLES = {
 The keys are for the planner: without them it takes five equal columns for five independent chances and joins row by row.
 """
 
-# Fresh: its facts are not those that an earlier run has covered, or two pseudonyms that were covered apart are one person now (a
-# mere new number is not). What was registered before the programme began and comes late is covered quietly, like the rest of the
-# history, unless a run has covered something newer of that person without it: then they have never been looked at together. In the
-# first run nothing can have been, and millions need not be looked up.
+# Fresh: its facts are not those that an earlier run has covered, or they were covered as somebody else's, or two pseudonyms that
+# were covered apart are one person now (a mere new number is not). What was registered before the programme began and comes late
+# is covered quietly, like the rest of the history, unless a run has covered something newer of that person without it: then they
+# have never been looked at together. In the first run nothing can have been, and millions need not be looked up.
 CONSIDER = """
     INSERT INTO considered
     SELECT e.evidence_id, e.version, e.person, e.live, e.standing, e.live AND e.standing = 'identified' AND CASE
         WHEN e.covered_state IS NULL AND e.registered_at < :begin THEN :start > :begin AND EXISTS (
-            SELECT FROM evidence o WHERE o.person = e.person AND o.live AND o.covered_state IS NOT NULL AND o.registered_at >= :begin)
-        ELSE e.covered_state IS DISTINCT FROM e.state OR e.covered_person <> e.person AND EXISTS (
-            SELECT FROM evidence o WHERE o.person = e.person AND o.live AND o.covered_person <> e.covered_person) END
+            SELECT FROM evidence o
+            WHERE o.person = e.person AND o.live AND o.covered_state IS NOT NULL AND o.registered_at >= :begin)
+        ELSE e.covered_state IS DISTINCT FROM e.state OR e.covered_person <> e.person AND (
+            NOT EXISTS (SELECT FROM alias a WHERE a.pseudonym = e.covered_person AND a.canonical = e.person) OR EXISTS (
+            SELECT FROM evidence o WHERE o.person = e.person AND o.live AND o.covered_person <> e.covered_person)) END
     FROM evidence e WHERE e.touched AND e.merged_into IS NULL AND e.registered_at < :end
 """
 _COUNTS = """

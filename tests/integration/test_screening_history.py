@@ -102,3 +102,16 @@ def test_history_that_is_corrected_after_it_was_covered_is_fresh(world: World) -
     world.revise(witness, role="charged")
     world.run(W39)
     assert world.candidates(W39)[child].fresh == [witness.record_id]
+
+
+def test_a_link_that_is_undone_and_made_to_another_is_news_of_that_one(world: World) -> None:
+    foreigner, wrong, right = uuid4(), uuid4(), uuid4()
+    children = world.family(wrong), world.family(right)
+    world.records(record(foreigner, within(W38), standing="waiting", code="1255"))
+    world.alias(foreigner, wrong)
+    world.run(W38)
+    world.alias(foreigner, foreigner, "waiting", version=2)
+    world.run(W39)
+    world.alias(foreigner, right, version=3)
+    world.run(W40)
+    assert (set(world.candidates(W38)), set(world.candidates(W40))) == ({children[0]}, {children[1]})
