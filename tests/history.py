@@ -3,7 +3,8 @@
 Pure functions over a `History`, whoever collected it (`tests/witness.py` does so from a system's databases). Each check gives
 violations of one kind: *lost* (accepted, and neither done nor set aside nor pending), *doubled*, *out of order*, *unaudited*,
 *causeless*. A history without violations is one in which accepted = effects + dead letters + pending, each effect happened
-once, and every effect has its audit entry and every entry its cause.
+once, and every effect has its audit entry and every entry its cause. Where nothing is, nothing is wrong: whoever checks a system
+that has worked also asks what is `unseen`.
 """
 
 from collections import Counter
@@ -85,6 +86,20 @@ def violations(history: History) -> list[Violation]:
         *_audit(history),
         *_letters(history),
     ]
+
+
+def unseen(history: History, kinds: Iterable[str]) -> list[Violation]:
+    """What there is nothing of, also of these kinds of effects: to find nothing wrong with nothing proves nothing."""
+    parts = {
+        "accepted": any(history.accepted.values()),
+        "handled": any(history.handled.values()),
+        "applied": any(history.applied.values()),
+        "sent": any(history.sent),
+        "arrived": any(history.arrived),
+    }
+    seen = {effect.kind for effect in (*history.once, *history.done)}
+    missing = [*(name for name, there in parts.items() if not there), *sorted(set(kinds) - seen)]
+    return [Violation("unseen", f"nothing is there of: {name}") for name in missing]
 
 
 def _positions(history: History) -> Iterator[Violation]:

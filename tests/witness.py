@@ -66,6 +66,8 @@ _AUDITED = {
 _WRITTEN = "SELECT '{0}', position FROM {{ns}}{0}.outbox WHERE topic = 'audit.{0}.v1'"
 _SEALED = "SELECT source, number FROM {ns}audit.log"
 """Every entry that a service wrote is in the log, whatever it is about."""
+EFFECTS = frozenset(_ONCE) | frozenset(_DONE) | {"entry"}
+"""Every kind of effect; after a week there is something of each."""
 ITS_OWN_WAY = frozenset({("delivery", DECISION.name), ("notification", CASE.name), ("deduplication", DECISION.name)})
 """Readers that keep what they apply otherwise than by aggregate and version, besides those of audit entries."""
 _SENT = "SELECT message_id FROM {ns}delivery.delivery WHERE message_id IS NOT NULL"

@@ -187,7 +187,7 @@ class Campaign:
         return late or striker.survived >= self.plan.strikes or number >= self.plan.weeks
 
     def _look(self) -> None:
-        found = self.looker.look()
+        found = self.looker.look(map(self.town.world.calendar.label, range(1, self.result.weeks + 1)))
         for kind, violations in found.items():
             self.result.kinds[kind] = self.result.kinds.get(kind, 0) + len(violations)
             for each in violations:

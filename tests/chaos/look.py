@@ -1,7 +1,7 @@
 """Looks at the end state: history, ledger, audit log, dead letters, and what was told, beside the truth and a quiet run."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,13 +12,13 @@ from services.simulator.drive import Late
 from tests.chaos.planted import Which, digest
 from tests.chaos.scene import Scene
 from tests.conftest import MUNICIPALITIES
-from tests.history import violations
+from tests.history import unseen, violations
 from tests.system.town import Told, Town, difference
-from tests.witness import Witness
+from tests.witness import EFFECTS, Witness
 
 QUIET_SECONDS = 180.0
 """For everything on its way to arrive once the strikes are over: pauses of retries grow up to a minute."""
-KINDS = ("lost", "doubled", "out of order", "unaudited", "causeless", "dead letters", "ledger", "audit", "truth")
+KINDS = ("lost", "doubled", "out of order", "unaudited", "causeless", "unseen", "dead letters", "ledger", "audit", "truth")
 Found = dict[str, list[str]]
 
 
@@ -31,8 +31,8 @@ class Looker:
         self.witness = Witness(town.rows, lambda: town.case_systems.inbox)
         self.told: list[Told] = []
 
-    def look(self) -> Found:
-        """Everything that is wrong, by kind."""
+    def look(self, weeks: Iterable[str]) -> Found:
+        """Everything that is wrong, by kind, when at least these weeks were run."""
         found: Found = defaultdict(list, {kind: [] for kind in KINDS})
         try:
             self.town.drive.wait("everything has arrived", self.town.quiet, seconds=QUIET_SECONDS)
@@ -40,23 +40,24 @@ class Looker:
             found["lost"].append(str(late))
         with suppress(Late):  # what is missing then is named below
             self.town.drive.wait("planted messages are set aside", self._planted_are_set_aside, seconds=QUIET_SECONDS)
-        for violation in violations(self.witness.history()):
+        history = self.witness.history()
+        for violation in [*unseen(history, EFFECTS), *violations(history)]:
             found[violation.kind].append(violation.what)
         found["dead letters"] += self._dead_letters()
-        found["ledger"] += [f"{each.week}: {wrong}" for each in accounts(self.town) for wrong in each.unbalanced]
+        account = {each.week: each.unbalanced for each in accounts(self.town)}
+        found["ledger"] += [f"{week}: {wrong}" for week, unbalanced in account.items() for wrong in unbalanced]
+        found["ledger"] += [f"{week} was run and has no account" for week in weeks if week not in account]
         verdict = self.town.drive.doors.get("auditor", "audit", "/verify")
         if not verdict["ok"]:
             found["audit"].append(f"the log does not verify: {verdict['reason']} at {verdict['first_bad']}")
-        found["truth"] += self._truth()
+        found["truth"] += self._truth([*account])
         return found
 
-    def _truth(self) -> list[str]:
+    def _truth(self, weeks: list[str]) -> list[str]:
         self.told = self.town.told()
-        weeks = [each.week for each in accounts(self.town)]
-        expected, told = self.town.expected(weeks), self.town.told_explicitly()
         pieces, letters = Counter(self.town.expected_pieces(weeks)), Counter(self.town.told_pieces())
         wrong = [f"a letter that tells of the wrong records: {each}" for each in (letters - pieces) | (pieces - letters)]
-        return [*difference(expected, told).splitlines(), *wrong]
+        return [*self.town.untruths(weeks), *wrong]
 
     def _dead_letters(self) -> list[str]:
         """What was planted is there once for each reader; everything else was redriven."""
@@ -104,4 +105,4 @@ def undisturbed(attacked: System, folder: Path, weeks: int, looker: Looker) -> l
         town.leave()
     finally:
         system.stop_services()
-    return difference(told, looker.told).splitlines()
+    return difference(told, looker.told)

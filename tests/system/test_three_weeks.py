@@ -28,7 +28,7 @@ from services.runtime.broker import Broker, consumer, partition
 from services.runtime.settings import SERVICES
 from services.simulator.canaries import PATTERN
 from tests.system.doors import DOORS, EVERYWHERE, knocking
-from tests.system.town import Town, difference, lines
+from tests.system.town import Town, lines
 
 WEEKS = ("2026-W38", "2026-W39", "2026-W40")
 pytestmark = pytest.mark.timeout(400)
@@ -44,8 +44,7 @@ def town(running: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 
 def test_what_was_told_is_the_truth(town: Town) -> None:
-    expected, found = town.expected(WEEKS), town.told_explicitly()
-    assert found == expected, difference(expected, found)
+    assert town.untruths(WEEKS) == []
 
 
 def test_every_ledger_balances_and_completes(town: Town) -> None:
@@ -72,6 +71,8 @@ def test_rows_met_their_fates(town: Town) -> None:
     staging = town.folder / "staging"
     expected = {row.pop("extract"): row for row in lines(staging / "truth_extracts.jsonl")}
     found = {row["extract_id"]: row for row in town.drive.doors.get("operator", "intake", "/extracts")}
+    assert len(expected) > len(DISTRICTS) * len(WEEKS)
+    assert found.keys() == expected.keys()
     for extract, counts in expected.items():
         got = {name: found[extract].get(name, found[extract].get("counts", {}).get(name)) for name in counts}
         assert got == counts, extract
@@ -111,6 +112,7 @@ def test_letters_reach_the_right_child_in_the_right_form(town: Town) -> None:
         jsonschema.validate(bundle, schema)
         cpr = bundle["child"]["cpr"].replace("-", "")
         received[notification.municipality, current.get(cpr, cpr), notification.kind] += 1
+    assert received.total() > 30
     assert received == sent
 
 
@@ -128,10 +130,11 @@ def test_each_disclosure_is_in_a_log_that_verifies(town: Town) -> None:
     assert set(sources) == set(topics.DOMAIN_SERVICES)
     assert all(row["waiting"] == 0 for row in sources.values())
     disclosed = doors.get("auditor", "audit", "/entries", verb="disclosure", limit=1000)["entries"]
-    for row in town.system_deliveries():
-        if row["state"] == "acknowledged":
-            about = [each for each in disclosed if row["child"] in map(str, each["subjects"]) and each["source"] == "delivery"]
-            assert any(each["municipality"] == row["municipality"] for each in about), row["id"]
+    acknowledged = [row for row in town.system_deliveries() if row["state"] == "acknowledged"]
+    assert len(acknowledged) > 30
+    for row in acknowledged:
+        about = [each for each in disclosed if row["child"] in map(str, each["subjects"]) and each["source"] == "delivery"]
+        assert any(each["municipality"] == row["municipality"] for each in about), row["id"]
 
     def asked() -> bool:
         return bool(doors.get("auditor", "audit", "/entries", actor="auditor")["entries"])
@@ -178,11 +181,13 @@ def test_metrics_agree_with_what_happened(town: Town) -> None:
     assert [(each.labels["status"], each.value) for each in samples("screening", "socialsog_runs")] == [("finished", len(WEEKS))]
     records = [each for each in samples("screening", "socialsog_messages_total") if each.labels["topic"] == topics.RECORD.name]
     (written,) = (each for each in samples("intake", "socialsog_published_total") if each.labels["topic"] == topics.RECORD.name)
-    assert sum(each.value for each in records) == written.value
+    assert sum(each.value for each in records) == written.value > 1_000
     assert len(samples("intake", "socialsog_covered_timestamp_seconds")) == len(DISTRICTS)
     for service in topics.DOMAIN_SERVICES:
         assert samples(service, "socialsog_dead_letters") == []
-        assert all(each.value == 0 for each in samples(service, "socialsog_outbox_waiting_messages")), service
+        waiting = samples(service, "socialsog_outbox_waiting_messages")
+        assert waiting, service
+        assert all(each.value == 0 for each in waiting), service
 
 
 class Span(NamedTuple):
@@ -247,10 +252,11 @@ def test_nothing_that_leads_to_a_trace_goes_to_a_municipality(town: Town) -> Non
     inside = {str(row[0]) for row in town.rows("SELECT record_id FROM {ns}screening.record")}
     inside |= {trace.removeprefix("0x") for trace in traces(town)}
     assert len(inside) > 1_000
-    for code in town.settings.municipalities:
-        for message in _messages(town, f"municipality-{code}"):
-            assert not message.headers
-            assert not inside & set(re.findall(r"[0-9a-f]{32}|[0-9a-f-]{36}", (message.key + b" " + message.value).decode()))
+    messages = [message for code in town.settings.municipalities for message in _messages(town, f"municipality-{code}")]
+    assert len(messages) > 30
+    for message in messages:
+        assert not message.headers
+        assert not inside & set(re.findall(r"[0-9a-f]{32}|[0-9a-f-]{36}", (message.key + b" " + message.value).decode()))
 
 
 # Nobody gets in, nothing leaks
@@ -276,9 +282,12 @@ def test_no_door_opens_to_anyone_it_is_not_meant_for(town: Town) -> None:
 
 
 def test_a_municipality_sees_only_its_own(town: Town) -> None:
+    seen = 0
     for code in town.settings.municipalities:
         page = town.drive.doors.get(f"municipality-{code}", "delivery", "/v1/notifications", after=0)
         assert {message["municipality"] for message in page["messages"]} <= {code}
+        seen += len(page["messages"])
+    assert seen > 30
 
 
 def test_another_districts_reviewer_is_refused(town: Town) -> None:
@@ -308,13 +317,14 @@ def test_kafka_gives_each_principal_exactly_its_declared_rights(town: Town) -> N
 
 
 def test_no_role_reads_another_schema(town: Town) -> None:
-    denied = town.rows(
-        "SELECT r.rolname, n.nspname FROM pg_roles r CROSS JOIN pg_namespace n WHERE r.rolname LIKE %(prefix)s "
-        "AND n.nspname LIKE %(prefix)s AND r.rolname <> n.nspname AND r.rolname NOT LIKE '%%ledger_reader' "
-        "AND (has_schema_privilege(r.rolname, n.nspname, 'USAGE') OR has_schema_privilege(r.rolname, n.nspname, 'CREATE'))",
-        prefix=f"{town.system.namespace}\\_%",
+    names = [town.settings.database_name(service) for service in topics.DOMAIN_SERVICES]
+    pairs = town.rows(
+        "SELECT r.rolname, n.nspname, has_schema_privilege(r.rolname, n.nspname, 'USAGE, CREATE') FROM pg_roles r "
+        "CROSS JOIN pg_namespace n WHERE r.rolname = ANY(%(names)s) AND n.nspname = ANY(%(names)s)",
+        names=names,
     )
-    assert denied == []
+    assert {(role, schema) for role, schema, reads in pairs if reads} == {(name, name) for name in names}
+    assert len(pairs) == len(names) ** 2
 
 
 def test_no_canary_lies_anywhere_but_in_the_declared_rooms(town: Town) -> None:
@@ -335,6 +345,7 @@ def _leaks_in_tables(town: Town) -> Iterator[str]:
     tables = town.rows(
         "SELECT table_schema, table_name FROM information_schema.tables WHERE table_schema LIKE %(p)s", p=prefix + "%"
     )
+    assert {schema for schema, _ in tables} >= set(map(town.settings.database_name, topics.DOMAIN_SERVICES))
     for schema, table in tables:
         service = schema.removeprefix(prefix)
         if service in CLEAR_DATA_ROOMS or f"{service}.{table}" in CLEAR_DATA_ROOMS:
@@ -356,10 +367,13 @@ def _leaks_in_tables(town: Town) -> Iterator[str]:
 
 
 def _leaks_in_topics(town: Town) -> Iterator[str]:
-    for principal in ("monitoring", "audit", *(f"municipality-{code}" for code in town.settings.municipalities)):
+    declared, seen = topics.declared(town.settings.municipalities), set()
+    for principal in sorted({reader for topic in declared for reader in topic.readers}):
         for message in _messages(town, principal):
+            seen.add(message.topic)
             if leak := PATTERN.search(bytes(message.value or b"") + bytes(message.key or b"")):
                 yield f"topic {message.topic}: {leak.group()!r}"
+    assert seen >= {town.settings.kafka_name(topic.name) for topic in (*topics.FACTS, *topics.AUDIT.values())}
 
 
 def _messages(town: Town, principal: str) -> Iterator[ConsumerRecord]:

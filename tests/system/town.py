@@ -23,8 +23,8 @@ from services.simulator.case_systems import CaseSystems
 from services.simulator.drive import Drive
 from services.simulator.world import World
 from tests.conftest import MUNICIPALITIES, new_system
-from tests.history import Violation, violations
-from tests.witness import Witness
+from tests.history import Violation, unseen, violations
+from tests.witness import EFFECTS, Witness
 
 PERSONS = 2_000
 SEED = 7
@@ -133,12 +133,14 @@ class Town:
         """Whether nothing is on its way: no hand-over, no work."""
         measures = ledger.read(self.settings)
         working = [each for each in measures if each.name.startswith("work:") and each.amount]
-        return not working and all(each.on_the_way == 0 for each in ledger.handovers(measures))
+        handed = ledger.handovers(measures)
+        return not working and any(each.handled for each in handed) and all(each.on_the_way == 0 for each in handed)
 
     def violations(self) -> list[Violation]:
         """What the history checker finds, once nothing is on its way."""
         self.drive.wait("everything has arrived", self.quiet)
-        return violations(Witness(self.rows, lambda: self.case_systems.inbox).history())
+        history = Witness(self.rows, lambda: self.case_systems.inbox).history()
+        return unseen(history, EFFECTS) + violations(history)
 
     def truth(self) -> list[dict[str, Any]]:
         """The truth about everything written so far."""
@@ -159,6 +161,11 @@ class Town:
             for row in self.truth()
             if row["kind"] != "none" and row["week"] in set(weeks) and row["child_cpr"] not in self.inferred()
         )
+
+    def untruths(self, weeks: Iterable[str]) -> list[str]:
+        """What was told otherwise than the truth has it; also that nothing had to be told, which would prove nothing."""
+        expected = self.expected(weeks)
+        return difference(expected, self.told_explicitly()) if expected else ["nothing had to be told"]
 
     def told_pieces(self) -> list[tuple[str, ...]]:
         """Week, child, kind and pieces of evidence of each letter that was sent and answered, of the explicit children."""
@@ -208,9 +215,7 @@ def lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
-def difference(expected: Sequence[Told], found: Sequence[Told]) -> str:
+def difference(expected: Sequence[Told], found: Sequence[Told]) -> list[str]:
     """What is missing and what is too much, as often as it is; empty exactly when both hold the same."""
     missing, extra = Counter(expected) - Counter(found), Counter(found) - Counter(expected)
-    return "\n".join(
-        [*(f"missing: {each}" for each in missing.elements()), *(f"not expected: {each}" for each in extra.elements())]
-    )
+    return [*(f"missing: {each}" for each in missing.elements()), *(f"not expected: {each}" for each in extra.elements())]

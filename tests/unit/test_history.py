@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.history import Effect, Fact, History, Place, Reader, violations
+from tests.history import Effect, Fact, History, Place, Reader, unseen, violations
 from tests.system.town import Told, difference
 
 PLACE = Place("deduplication.case.v1", 0)
@@ -102,9 +102,9 @@ def test_what_was_handled_and_left_no_trace_is_lost() -> None:
 
 def test_what_was_told_twice_is_one_too_many_and_what_was_told_once_one_too_few() -> None:
     told = Told("2026-W38", "0101610001", "first", "sent", None, "751")
-    assert difference([told], [told]) == ""
-    assert difference([told], [told, told]) == f"not expected: {told}"
-    assert difference([told, told], [told]) == f"missing: {told}"
+    assert difference([told], [told]) == []
+    assert difference([told], [told, told]) == [f"not expected: {told}"]
+    assert difference([told, told], [told]) == [f"missing: {told}"]
 
 
 def test_an_effect_that_happened_twice_is_doubled() -> None:
@@ -155,3 +155,20 @@ def test_an_effect_without_an_entry_is_unaudited() -> None:
 
 def test_an_entry_without_an_effect_is_causeless() -> None:
     spoilt("causeless", lambda history: {"audited": [*history.audited, history.audited[0]]})
+
+
+def test_a_history_of_nothing_has_no_violations_and_proves_nothing() -> None:
+    assert violations(History()) == []
+    named = [violation.what.rpartition(" ")[2] for violation in unseen(History(), ["letter", "run"])]
+    assert named == ["accepted", "handled", "applied", "sent", "arrived", "letter", "run"]
+
+
+@given(complete)
+def test_in_a_whole_history_only_what_never_happened_is_unseen(history: History) -> None:
+    assert unseen(history, ["letter"]) == []
+    assert unseen(history, ["letter", "run"]) == [("unseen", "nothing is there of: run")]
+
+
+def test_readers_that_handled_nothing_at_all_are_unseen() -> None:
+    nothing = History(accepted={PLACE: []}, handled={reader: [] for reader in READERS})
+    assert {violation.what.rpartition(" ")[2] for violation in unseen(nothing, [])} >= {"accepted", "handled"}
