@@ -1,7 +1,7 @@
 """All copies of all services, and the supervisor that starts again what died – as an init system or Kubernetes would.
 
 Copy 1 of each service is the system's own process; copies 2 and 3 have ports of their own, so they also call each other's doors.
-A process that ended by itself with an error, and not because somebody killed it, is reported.
+A process that ended by itself, and not because somebody killed it or asked it to, is reported.
 """
 
 import signal
@@ -26,8 +26,10 @@ from services.runtime.settings import SERVICES
 LOOK_SECONDS = 0.1
 LONGEST_DOWN_SECONDS = 1.5
 """A dead process is started again within this time."""
-ORDERLY = (None, 0, -signal.SIGKILL, -signal.SIGTERM)
-"""Ends that somebody else wanted; SIGTERM while a process is still starting ends it without a word."""
+KILLED = (None, -signal.SIGKILL)
+"""Ends that come from outside; None is the end of what was never started."""
+ORDERLY = (0, -signal.SIGTERM)
+"""Ends of who was asked to; SIGTERM while a process is still starting ends it without a word."""
 MOST_AWAY = 0.25
 """Share of all copies that may be away at once."""
 WHOLE_SECONDS = 120
@@ -36,13 +38,16 @@ WHOLE_SECONDS = 120
 
 @dataclass
 class Copy:
-    """One process of a service. `wanted`: the supervisor keeps it running. `down_for`: seconds until it starts it again."""
+    """One process of a service. `wanted`: the supervisor keeps it running. `down_for`: seconds until it starts it again.
+    `asked`: to end.
+    """
 
     service: str
     number: int
     wanted: bool = False
     down_for: float | None = None
     paused: bool = False
+    asked: bool = False
     ready: bool = False
 
     @property
@@ -119,11 +124,17 @@ class Fleet:
         """Stop a copy in order and do not want it any more; whether it was running."""
         with self._lock:
             copy.wanted = False
-            return self.process(copy).send(signal.SIGTERM)
+            return self._ask_to_end(copy)
 
     def restart(self, copy: Copy) -> bool:
         """Stop a copy in order; the supervisor starts it again. Whether it was running."""
-        return self.process(copy).send(signal.SIGTERM)
+        return self._ask_to_end(copy)
+
+    def _ask_to_end(self, copy: Copy) -> bool:
+        with self._lock:
+            sent = self.process(copy).send(signal.SIGTERM)
+            copy.asked |= sent
+            return sent
 
     def _supervise(self) -> None:
         while not self._stop.wait(LOOK_SECONDS):
@@ -149,9 +160,10 @@ class Fleet:
             process.start(self._command(copy))
 
     def _ended(self, copy: Copy, process: Process) -> None:
-        if process.exit_code not in ORDERLY:
-            self.report(f"{copy.name} ended by itself with code {process.exit_code}: see {self._log(copy)}")
-        copy.paused = copy.ready = False
+        code = process.exit_code
+        if code not in KILLED and not (copy.asked and code in ORDERLY):
+            self.report(f"{copy.name} ended by itself with code {code}: see {self._log(copy)}")
+        copy.paused = copy.ready = copy.asked = False
 
     def _log(self, copy: Copy) -> Path:
         return self.system.state / "logs" / f"{copy.name}.log"
