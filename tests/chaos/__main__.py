@@ -18,7 +18,7 @@ EXIT_SHORT = 3
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
 @click.option("--seed", default=1, help="Reproduces the sequence of strikes.")
-@click.option("--strikes", default=1_000, help="Stop when so many strikes have happened…")
+@click.option("--strikes", default=1_000, help="Stop when so many strikes have hit…")
 @click.option("--weeks", default=100, help="…or so many weeks were run…")
 @click.option("--minutes", default=45.0, help="…or after so long.")
 @click.option("--rate", default=2.0, help="Strikes per second.")
@@ -31,7 +31,7 @@ def main(
     seed: int, strikes: int, weeks: int, minutes: float, rate: float, look: int, copies: int, only: str, keep: bool, as_json: bool
 ) -> None:
     """Run weeks under attack. Exit code 0: nothing lost, nothing doubled, all accounted for; 1: something was; 2: wrong usage;
-    3: the time was over before all strikes and weeks that were asked for.
+    3: the time was over before all strikes and weeks that were asked for, or no strike hit.
     """
     if not any(only in each.name for each in every(engines=True)):
         raise click.BadParameter(f"no strike's name holds {only!r}: {', '.join(each.name for each in every(engines=True))}")
@@ -45,14 +45,17 @@ def main(
     else:
         shutil.rmtree(folder, ignore_errors=True)
     click.echo(json.dumps(result.document(), indent=2) if as_json else table(result))
-    whole = result.survived >= strikes or result.weeks >= weeks
+    whole = result.survived >= strikes or result.weeks >= weeks and result.survived > 0
     sys.exit(1 if result.violations else 0 if whole else EXIT_SHORT)
 
 
 def table(result: Result) -> str:
     """The result for people."""
     lines = ["", f"seed {result.seed}: {result.survived} strikes survived in {result.weeks} weeks, {result.seconds:.0f} s", ""]
-    lines += [f"  {count:6} {name}" for name, count in sorted(result.strikes.items(), key=lambda item: -item[1])]
+    hits, missed = result.strikes, result.missed
+    lines += ["     hit missed"]
+    names = sorted(hits | missed, key=lambda name: -hits.get(name, 0))
+    lines += [f"  {hits.get(name, 0):6} {missed.get(name, 0):6} {name}" for name in names]
     lines += ["", *(f"  {count:6} {name}" for name, count in result.kinds.items()), ""]
     lines += [f"VIOLATION {each}" for each in result.violations] or ["no violations"]
     lines.append(f"{result.redriven} dead letters that nobody planted were redriven: readers killed three times in a row")

@@ -48,20 +48,25 @@ class Plan:
 
 @dataclass
 class Result:
-    """What came of it. `kinds` counts violations by kind; all are zero when the system holds."""
+    """What came of it. `strikes` hit, `missed` did not. `kinds` counts violations; all are zero when the system holds."""
 
     seed: int
-    survived: int = 0
     weeks: int = 0
     seconds: float = 0.0
     redriven: int = 0
     strikes: dict[str, int] = field(default_factory=dict)
+    missed: dict[str, int] = field(default_factory=dict)
     kinds: dict[str, int] = field(default_factory=dict)
     violations: list[str] = field(default_factory=list)
 
+    @property
+    def survived(self) -> int:
+        """How many strikes hit."""
+        return sum(self.strikes.values())
+
     def document(self) -> dict[str, Any]:
         """As JSON."""
-        return asdict(self)
+        return {"survived": self.survived, **asdict(self)}
 
 
 class HarriedDrive(Drive):
@@ -80,8 +85,7 @@ class HarriedDrive(Drive):
         super().move(moment)
         if moment == self.calendar.end(self._due) + RUN_AT:
             self.scene.label = self.calendar.label(self._due)
-            if two_operators(self.scene, Random(self._due)):
-                self.scene.happened("two operators")
+            self.scene.tally.add("two operators", two_operators(self.scene, Random(self._due)))
 
 
 class Campaign:
@@ -161,7 +165,7 @@ class Campaign:
                 striker.end()
                 self._look()  # what it is that was lost, so that the week cannot end
             self.result.redriven = clerk.redriven
-        self.result.strikes, self.result.survived = dict(scene.counts), striker.survived
+        self.result.strikes, self.result.missed = dict(scene.tally.hits), dict(scene.tally.missed)
         self.result.violations += scene.violations
         scene.close()
 

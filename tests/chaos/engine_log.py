@@ -73,7 +73,8 @@ def _tail_is_lost(scene: Scene, chance: Random) -> bool:
         return False
     segment, ends = chance.choice(written)
     topic, _, partition = segment.parent.name.rpartition("-")
-    lose_tail(node, topic, int(partition), int((ends[-1] + 1) * kept))
+    end = lose_tail(node, topic, int(partition), int((ends[-1] + 1) * kept))
+    scene.planted.lose(topic, int(partition), end)  # before Kafka is back: what is planted then gets the same offsets again
     scene.later(seconds, lambda: _mend(scene, "kafka"))
     return True
 
@@ -87,6 +88,7 @@ def _log_is_lost(scene: Scene, chance: Random) -> bool:
         scene.give("kafka")
         return False
     lose_log(_kafka(scene))
+    scene.planted.lose_everything()
     scene.later(seconds, lambda: _mend(scene, "kafka", "postgres"))
     return True
 
@@ -98,7 +100,6 @@ def _kafka(scene: Scene) -> KafkaServer:
 
 def _mend(scene: Scene, *taken: str) -> None:
     scene.system.embedded.kafka.start()
-    scene.planted.doubt()
     if "postgres" in taken:
         scene.system.prepare()
     for name in taken:

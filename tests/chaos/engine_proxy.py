@@ -16,6 +16,7 @@ from deploy.addresses import HOST
 from deploy.system import System
 from tests.chaos.scene import Scene
 from tests.chaos.strikes import Simple, Strike
+from tests.chaos.tally import Struck
 
 CHUNK = 1 << 16
 SECONDS = (0.5, 15.0)
@@ -26,13 +27,16 @@ RATES = (10_000, 1_000_000)
 
 
 class Proxy:
-    """Passes on what it gets, as well as it is told to. All its settings may be changed at any time."""
+    """Passes on what it gets, as well as it is told to. All its settings may be changed at any time. `felt` counts what was cut,
+    refused, delayed or slowed.
+    """
 
     def __init__(self, target: Callable[[], int]) -> None:
         self.target = target
         self.refusing = False
         self.delay = 0.0
         self.rate: float | None = None
+        self.felt = 0
         self.port = 0
         self._writers: set[asyncio.StreamWriter] = set()
         self._loop = asyncio.new_event_loop()
@@ -55,7 +59,9 @@ class Proxy:
         ends = [writer]
         self._writers.add(writer)
         with suppress(OSError):
-            if not self.refusing:
+            if self.refusing:
+                self.felt += 1
+            else:
                 beyond, onward = await asyncio.open_connection(HOST, self.target())
                 ends.append(onward)
                 self._writers.add(onward)
@@ -66,20 +72,21 @@ class Proxy:
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while chunk := await reader.read(CHUNK):
-            await asyncio.sleep(self.delay + (len(chunk) / self.rate if self.rate else 0.0))
+            longer = self.delay + (len(chunk) / self.rate if self.rate else 0.0)
+            self.felt += longer > 0
+            await asyncio.sleep(longer)
             writer.write(chunk)
             await writer.drain()
         writer.transport.abort()
 
     def _abort(self) -> None:
         for writer in self._writers:
+            self.felt += not writer.transport.is_closing()
             writer.transport.abort()
 
-    def cut(self) -> bool:
-        """Cut every connection; whether there was one."""
-        found = bool(self._writers)
+    def cut(self) -> None:
+        """Cut every connection."""
         self._loop.call_soon_threadsafe(self._abort)
-        return found
 
     def mend(self) -> None:
         """A good line again."""
@@ -129,18 +136,19 @@ def _throttle(proxy: Proxy, chance: Random) -> None:
 
 
 def _strike(what: str, name: str, harm: Callable[[Proxy, Random], None]) -> Strike:
-    def hit(scene: Scene, chance: Random) -> bool:
+    def hit(scene: Scene, chance: Random) -> Struck:
         proxy, seconds = _BEFORE.get(scene.system.state, {}).get(name), chance.uniform(*SECONDS)
         if proxy is None or not scene.take(name):
             return False
+        before = proxy.felt
 
-        def mend() -> None:
+        def mend() -> bool:
             proxy.mend()
             scene.give(name)
+            return proxy.felt > before
 
         harm(proxy, chance)
-        scene.later(seconds, mend)
-        return True
+        return scene.later(seconds, mend)
 
     return Simple(f"{what} to {name}", 0.2, hit)
 

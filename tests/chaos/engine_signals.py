@@ -42,12 +42,13 @@ def kill(servers: EmbeddedEngines, name: str) -> bool:
 
 
 def signal_all(servers: EmbeddedEngines, name: str, number: signal.Signals) -> bool:
-    """A signal to every process of an engine; whether there was one."""
-    found = processes(servers, name)
-    for pid in found:
+    """A signal to every process of an engine; whether it reached one."""
+    reached = False
+    for pid in processes(servers, name):
         with suppress(ProcessLookupError):
             os.kill(pid, number)
-    return bool(found)
+            reached = True
+    return reached
 
 
 def start(servers: EmbeddedEngines, name: str) -> None:
@@ -68,9 +69,9 @@ def _kill(name: str) -> Strike:
             start(servers, name)
             scene.give(name)
 
-        happened = kill(servers, name)
+        struck = kill(servers, name)
         scene.later(seconds, mend)
-        return happened
+        return struck
 
     return Simple(f"kill -9 of {name}", 0.1, hit)
 
@@ -86,9 +87,9 @@ def _pause(name: str) -> Strike:
             start(servers, name)  # a broker that has been shut out of its own cluster may end
             scene.give(name)
 
-        happened = signal_all(servers, name, signal.SIGSTOP)
+        struck = signal_all(servers, name, signal.SIGSTOP)
         scene.later(seconds, mend)
-        return happened
+        return struck
 
     return Simple(f"pause of {name}", 0.1, hit)
 

@@ -114,17 +114,19 @@ class Fleet:
         self.process(copy).send(signal.SIGCONT)
         copy.paused = False
 
-    def grow(self, copy: Copy) -> bool:
+    def spare(self) -> list[Copy]:
+        """Third copies that may be started: none of them runs, or is about to."""
+        return [copy for copy in self.copies if copy.number == 3 and not copy.wanted and self.process(copy).pid is None]
+
+    def grow(self, copy: Copy) -> None:
         """Want a copy that was not wanted."""
-        grown = not copy.wanted
         copy.wanted = True
-        return grown
 
     def shrink(self, copy: Copy) -> bool:
-        """Stop a copy in order and do not want it any more; whether it was running."""
+        """Stop a copy in order and do not want it any more; whether it had become ready."""
         with self._lock:
             copy.wanted = False
-            return self._ask_to_end(copy)
+            return self._ask_to_end(copy) and copy.ready
 
     def restart(self, copy: Copy) -> bool:
         """Stop a copy in order; the supervisor starts it again. Whether it was running."""

@@ -1,7 +1,7 @@
 """Looks at the end state: history, ledger, audit log, dead letters, and what was told, beside the truth and a quiet run."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from deploy.system import System
 from events.topics import DOMAIN_SERVICES
 from services import ledger
 from services.simulator.drive import Late
-from tests.chaos.planted import Which, digest
+from tests.chaos.planted import DeadLetter, dead_letters
 from tests.chaos.scene import Scene
 from tests.conftest import MUNICIPALITIES
 from tests.history import unseen, violations
@@ -61,27 +61,24 @@ class Looker:
 
     def _dead_letters(self) -> list[str]:
         """What was planted is there once for each reader; everything else was redriven."""
-        there: Counter[Which] = Counter()
-        waiting: list[str] = []
-        for which, waits, reason in self._set_aside():
-            planted = self.scene.planted.knows(which)
-            there[which] += planted
-            if waits and not planted:
-                waiting.append(f"{which[0]}: {which[1]} was set aside and nobody planted it ({reason})")
-        missing = self.scene.planted.expected - there
-        waiting += [f"{service}: {topic} a planted message was not set aside" for service, topic, _ in missing]
-        return waiting + [f"{each[0]}: {each[1]} planted once, set aside twice" for each, times in there.items() if times > 1]
+        planted, found = self.scene.planted, self._set_aside()
+        there = Counter(each.which for each in found if planted.knows(each.which))
+        return [
+            *(
+                f"{each.which.reader}: {each.which.topic} was set aside and nobody planted it ({each.reason})"
+                for each in found
+                if each.waits and not planted.knows(each.which)
+            ),
+            *(f"{reader}: {topic} a planted message was not set aside" for reader, topic, _ in planted.expected - there.keys()),
+            *(f"{reader}: {topic} planted once, set aside twice" for (reader, topic, _), times in there.items() if times > 1),
+        ]
 
-    def _set_aside(self) -> Iterator[tuple[Which, bool, str]]:
-        """Every dead letter: which it is, whether it still waits, and why it was set aside."""
-        for service in DOMAIN_SERVICES:
-            query = f"SELECT topic, payload, redriven_at IS NULL, reason FROM {{ns}}{service}.dead_letter"
-            for topic, payload, waits, reason in self.town.rows(query):
-                yield (service, topic, digest(payload)), waits, reason
+    def _set_aside(self) -> list[DeadLetter]:
+        return [each for service in DOMAIN_SERVICES for each in dead_letters(self.town.rows, service)]
 
     def _planted_are_set_aside(self) -> bool:
         """What was planted has no place in any outbox, so "everything has arrived" does not speak of it."""
-        return not self.scene.planted.expected - Counter({which for which, _, _ in self._set_aside()})
+        return not self.scene.planted.expected - {each.which for each in self._set_aside()}
 
 
 def accounts(town: Town) -> list[ledger.WeekLedger]:

@@ -7,10 +7,11 @@ from kafka import KafkaProducer
 from events import topics
 from events.topics import Topic
 from services.runtime import broker
+from tests.chaos.planted import Spot
 from tests.system.town import Town
 
 SEND_SECONDS = 5.0
-"""The broker may be away just now; then the strike did not happen."""
+"""The broker may be away just now; then the strike missed."""
 
 
 class Old(NamedTuple):
@@ -45,8 +46,8 @@ class Post:
         )
         return [Old(position, key, bytes(payload)) for position, key, payload in rows]
 
-    def send(self, principal: str, topic: Topic, partition: int, messages: list[tuple[str | None, bytes]]) -> None:
-        """Send these (key, payload). Raises KafkaError when it is refused or the broker is away."""
+    def send(self, principal: str, topic: Topic, partition: int, messages: list[tuple[str | None, bytes]]) -> list[Spot]:
+        """Send these (key, payload), and where they lie. Raises KafkaError when it is refused or the broker is away."""
         if principal not in self._producers:
             self._producers[principal] = broker.producer(self.town.settings, principal)
         sender, name = self._producers[principal], self.town.settings.kafka_name(topic.name)
@@ -54,8 +55,8 @@ class Post:
             sender.send(name, payload, key.encode() if key is not None else None, partition=partition)
             for key, payload in messages
         ]
-        for future in futures:
-            future.get(timeout=SEND_SECONDS)
+        sent = [future.get(timeout=SEND_SECONDS) for future in futures]
+        return [Spot(each.topic, each.partition, each.offset) for each in sent]
 
     def close(self) -> None:
         """End all producers."""

@@ -1,11 +1,10 @@
 """What a strike sees: the running system with all its copies, its world and its clock, and what it may do and must report."""
 
-from collections import Counter
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Event as Signal
 from threading import Lock
-from typing import Any
+from typing import Any, TypeVar
 
 from deploy.system import System
 from services.simulator.doors import Doors
@@ -14,10 +13,12 @@ from tests.chaos.fleet import Fleet
 from tests.chaos.planted import Planted
 from tests.chaos.post import Post
 from tests.chaos.small_disk import SmallDisk
+from tests.chaos.tally import Tally
 from tests.system.town import Town
 
-MENDERS = 32
+MENDERS = 64
 """Threads for what waits to be mended; waiting is nearly all they do."""
+Said = TypeVar("Said")
 
 
 class Scene:
@@ -32,13 +33,13 @@ class Scene:
         self.post = Post(town)
         self.doors = Doors(town.settings)
         self.label = ""  # the week that is being run, once its run is due
-        self.counts: Counter[str] = Counter()
+        self.tally = Tally()
         self.violations: list[str] = []
         self._taken: set[str] = set()
         self._lock = Lock()
         self._calm = Signal()
         self._pool = ThreadPoolExecutor(MENDERS, thread_name_prefix="mender")
-        self._mending: list[Any] = []
+        self._mending: list[Future[Any]] = []
 
     @property
     def system(self) -> System:
@@ -48,11 +49,6 @@ class Scene:
     def rows(self, query: str, **values: object) -> list[tuple[Any, ...]]:
         """Rows that an administrator reads; `{ns}` in the query stands for the namespace's prefix."""
         return self.town.rows(query, **values)
-
-    def happened(self, name: str) -> None:
-        """Count a strike."""
-        with self._lock:
-            self.counts[name] += 1
 
     def violation(self, what: str) -> None:
         """Report something that must never be, seen while striking."""
@@ -71,13 +67,15 @@ class Scene:
         with self._lock:
             self._taken.discard(name)
 
-    def later(self, seconds: float, mend: Callable[[], object]) -> None:
-        """Mend after so many seconds, or at once when calm is called for."""
-        self._mending.append(self._pool.submit(self._mend, seconds, mend))
+    def later(self, seconds: float, mend: Callable[[], Said]) -> "Future[Said]":
+        """Mend after so many seconds, or at once when calm is called for; what the mending will say."""
+        mending = self._pool.submit(self._mend, seconds, mend)
+        self._mending.append(mending)
+        return mending
 
-    def _mend(self, seconds: float, mend: Callable[[], object]) -> None:
+    def _mend(self, seconds: float, mend: Callable[[], Said]) -> Said:
         self._calm.wait(seconds)
-        mend()
+        return mend()
 
     @property
     def calm(self) -> bool:

@@ -1,6 +1,8 @@
 """Strikes by message: old ones again in another order, and messages that nobody can handle, or that nobody may send."""
 
 from collections.abc import Callable
+from concurrent.futures import wait
+from contextlib import suppress
 from functools import partial
 from random import Random
 from typing import Any
@@ -13,17 +15,18 @@ from kafka.errors import KafkaError
 from events.topics import AUDIT, CASE, DECISION, DOMAIN_SERVICES, FACTS, Topic
 from services.runtime.points import FATAL_MARK
 from tests.chaos.fleet import wait_for
-from tests.chaos.planted import digest
+from tests.chaos.planted import DeadLetter, Which, dead_letters
 from tests.chaos.post import Old, handed_over
 from tests.chaos.scene import Scene
 from tests.chaos.strikes import Simple, Strike
+from tests.chaos.tally import Struck
 
 AGAIN = 60
 """Messages per redelivery at most."""
 LIMIT_BYTES = 1_000_000
 """An oversized message: the broker takes batches up to 1 MiB."""
-KILL_SECONDS = 150.0
-"""It is set aside after three starts; each takes a second, and a session's end when another copy takes over."""
+ASIDE_SECONDS = 150.0
+"""What kills is set aside after three starts; each takes a second, and a session's end when another copy takes over."""
 
 KILLER = "message that kills"
 """One at a time: each takes down its readers several times."""
@@ -41,24 +44,26 @@ def redeliver(scene: Scene, chance: Random) -> bool:
     topic, partition = _somewhere(scene, chance, handed_over(scene.system.municipalities))
     old = scene.post.old(topic, partition, chance.randint(1, AGAIN), chance.choice((1.0, chance.random())))
     chance.shuffle(old)
-    return bool(old) and _send(scene, topic.writer, topic, partition, [(each.key, each.payload) for each in old])
+    return bool(scene.post.send(topic.writer, topic, partition, [(each.key, each.payload) for each in old]))
 
 
-def _send(scene: Scene, principal: str, topic: Topic, partition: int, messages: list[tuple[str | None, bytes]]) -> bool:
-    try:
-        scene.post.send(principal, topic, partition, messages)
-    except KafkaError:
-        return False
-    return True
-
-
-def _plant(scene: Scene, topic: Topic, partition: int, key: str, payload: bytes) -> bool:
-    """Send what every reader must set aside; whether it surely was sent."""
+def _plant(scene: Scene, topic: Topic, partition: int, key: str, payload: bytes) -> list[Which]:
+    """Send what every reader must set aside; by whom. Raises KafkaError where it may have been sent or not."""
     which = scene.planted.announce(_readers(topic), topic.name, payload)
-    sent = _send(scene, topic.writer, topic, partition, [(key, payload)])
-    if sent:
-        scene.planted.confirm(which)
-    return sent
+    (spot,) = scene.post.send(topic.writer, topic, partition, [(key, payload)])
+    scene.planted.confirm(which, spot)
+    return which
+
+
+def _was_set_aside(scene: Scene, which: Which) -> bool:
+    """Wait until a reader has set aside what was planted. Where it does not, the look at the end state tells."""
+    wait_for(lambda: not scene.planted.awaited(which), ASIDE_SECONDS)
+    return scene.planted.seen(which)
+
+
+def _seen(scene: Scene, planted: list[Which]) -> bool:
+    """The same of each reader: then the strike hit."""
+    return all(_was_set_aside(scene, which) for which in planted)
 
 
 def _readers(topic: Topic) -> list[str]:
@@ -68,13 +73,14 @@ def _readers(topic: Topic) -> list[str]:
 def poison(name: str, weight: float, spoil: Callable[[Envelope, Random], bytes]) -> Strike:
     """A message that every reader must set aside, made from a real one."""
 
-    def hit(scene: Scene, chance: Random) -> bool:
+    def hit(scene: Scene, chance: Random) -> Struck:
         topic, partition = _somewhere(scene, chance, [*FACTS, *AUDIT.values()])
         old = scene.post.old(topic, partition, 1, chance.random())
         if not old:
             return False
         payload = spoil(msgspec.json.decode(old[0].payload), chance)
-        return _plant(scene, topic, partition, old[0].key, payload)
+        planted = _plant(scene, topic, partition, old[0].key, payload)
+        return scene.later(0, lambda: _seen(scene, planted))
 
     return Simple(name, weight, hit)
 
@@ -121,44 +127,53 @@ def trespass(scene: Scene, chance: Random) -> bool:
     return True
 
 
-def kill_reader(scene: Scene, chance: Random) -> bool:
+def kill_reader(scene: Scene, chance: Random) -> Struck:
     """An old version comes again in a form that kills whoever reads it; set aside, it is redriven and must be stale."""
     topic = chance.choice([CASE, DECISION])
     partition = chance.randrange(topic.partitions)
     old = scene.post.old(topic, partition, 1, chance.random())
     if not old or not scene.take(KILLER):
         return False
-    payload = _killer(old[0], chance)
-    if not _plant(scene, topic, partition, old[0].key, payload):
-        scene.give(KILLER)
-        return False
-    for reader in _readers(topic):
-        scene.later(0, partial(_redrive, scene, reader, topic, payload))
-    scene.later(0, partial(scene.give, KILLER))
-    return True
-
-
-def _redrive(scene: Scene, reader: str, topic: Topic, payload: bytes) -> None:
-    """Wait until it was set aside, then redrive it through the operator's door."""
-    if not wait_for(lambda: bool(_set_aside(scene, reader, payload)), KILL_SECONDS):
-        if scene.planted.expects((reader, topic.name, digest(payload))):
-            scene.violation(f"{reader} did not set aside a message that kills it within {KILL_SECONDS:.0f} s")
-        return
-    (number,) = _set_aside(scene, reader, payload)[0]
-    if wait_for(lambda: _asked(scene, reader, number), KILL_SECONDS):
-        scene.happened("old version redriven")
-
-
-def _set_aside(scene: Scene, reader: str, payload: bytes) -> list[tuple[Any, ...]]:
-    return scene.rows(f"SELECT id FROM {{ns}}{reader}.dead_letter WHERE payload = %(payload)s", payload=payload)
-
-
-def _asked(scene: Scene, reader: str, number: int) -> bool:
     try:
-        scene.doors.post("operator", reader, f"/dead-letters/{number}/redrive")
-    except httpx.HTTPError as error:
-        return isinstance(error, httpx.HTTPStatusError) and error.response.status_code < 500
-    return True
+        planted = _plant(scene, topic, partition, old[0].key, _killer(old[0], chance))
+    except KafkaError:
+        scene.give(KILLER)
+        raise
+    redriven = [scene.later(0, partial(_redrive, scene, which)) for which in planted]
+    for each in redriven:
+        scene.tally.add("old version redriven", each)
+
+    def end() -> bool:
+        wait(redriven)
+        scene.give(KILLER)
+        return _seen(scene, planted)
+
+    return scene.later(0, end)
+
+
+def _redrive(scene: Scene, which: Which) -> bool:
+    """Wait until it was set aside, then redrive it through the operator's door; whether that was done."""
+    if not _was_set_aside(scene, which):
+        return False
+    done = wait_for(lambda: _redriven(scene, which), ASIDE_SECONDS)
+    if not done:
+        scene.violation(f"{which.reader} did not redrive an old version within {ASIDE_SECONDS:.0f} s")
+    return done
+
+
+def _redriven(scene: Scene, which: Which) -> bool:
+    """Whether it was redriven: by the database, for an answer gets lost when somebody is killed. Else ask for it."""
+    letter = _letter(scene, which)
+    if not letter.waits:
+        return True
+    with suppress(httpx.HTTPError):
+        scene.doors.post("operator", which.reader, f"/dead-letters/{letter.number}/redrive")
+    return not _letter(scene, which).waits
+
+
+def _letter(scene: Scene, which: Which) -> DeadLetter:
+    (found,) = (each for each in dead_letters(scene.rows, which.reader) if each.which == which)
+    return found
 
 
 def _killer(old: Old, chance: Random) -> bytes:

@@ -30,9 +30,9 @@ def two_operators(scene: Scene, chance: Random) -> bool:
     """Two operators start the week that is due now, at once and at different copies' doors."""
     label = scene.label
     copies = [copy for copy in scene.fleet.running() if copy.service == "screening"]
-    if not label or not copies:
+    if not label or len(copies) < 2:
         return False
-    urls = [scene.fleet.url(copy) for copy in (copies[0], copies[-1])]
+    urls = [scene.fleet.url(copy) for copy in copies[:2]]
     with ThreadPoolExecutor(2) as pool:
         statuses = list(pool.map(lambda url: _start(scene, url, label), urls))
     return all(status in ("finished", "braked") for status in statuses)

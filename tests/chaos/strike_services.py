@@ -6,6 +6,7 @@ from uuid import uuid4
 from tests.chaos.fleet import Copy
 from tests.chaos.scene import Scene
 from tests.chaos.strikes import Simple, Strike
+from tests.chaos.tally import Struck
 
 POINTS: dict[str, tuple[str, ...]] = {
     "before_commit": ("screening", "deduplication", "notification", "delivery", "audit"),
@@ -23,7 +24,7 @@ POINTS: dict[str, tuple[str, ...]] = {
 }
 """Each named point and the services that pass it."""
 POINT_SECONDS = 20.0
-"""How long a planted fault waits for somebody to come by; then it is taken away and not counted."""
+"""How long a planted fault waits for somebody to come by; then it is taken away: missed."""
 PAUSES_SECONDS = (0.5, 12.0)
 """From hardly noticed to twice the broker's session and the leases' life: whoever wakes up has been replaced."""
 EXTRA_SECONDS = (1.0, 15.0)
@@ -50,14 +51,14 @@ def pause(scene: Scene, chance: Random) -> bool:
     return True
 
 
-def grow(scene: Scene, chance: Random) -> bool:
-    """A third copy of a service joins and leaves again: two rebalances of its consumer group."""
-    spare = [copy for copy in scene.fleet.copies if copy.number == 3 and not copy.wanted]
+def grow(scene: Scene, chance: Random) -> Struck:
+    """A third copy of a service joins and leaves again: two rebalances of its consumer group. One that never joined missed."""
+    spare = scene.fleet.spare()
     if not spare or not scene.fleet.bearable():
         return False
     copy, seconds = chance.choice(spare), chance.uniform(*EXTRA_SECONDS)
-    scene.later(seconds, lambda: scene.fleet.shrink(copy))
-    return scene.fleet.grow(copy)
+    scene.fleet.grow(copy)
+    return scene.later(seconds, lambda: scene.fleet.shrink(copy))
 
 
 def restart_all(scene: Scene, chance: Random) -> bool:
@@ -69,10 +70,9 @@ def restart_all(scene: Scene, chance: Random) -> bool:
 
 
 def at_point(point: str) -> Strike:
-    """Whoever passes a named point next, or a few times later, dies there; counted when it has died."""
-    name = f"killed at {point}"
+    """Whoever passes a named point next, or a few times later, dies there; where nobody came by it missed."""
 
-    def plant(scene: Scene, chance: Random) -> bool:
+    def plant(scene: Scene, chance: Random) -> Struck:
         service, passages = chance.choice(POINTS[point]), chance.choice((1, 1, 2, 3, 5))
         place = f"{service}.{point}"
         if not scene.fleet.bearable() or not scene.take(place):
@@ -82,18 +82,17 @@ def at_point(point: str) -> Strike:
         spare.write_text(str(passages), encoding="ascii")
         spare.rename(planted)
 
-        def collect() -> None:
-            struck = planted.with_suffix(planted.suffix + ".struck")
+        def collect() -> bool:
             planted.unlink(missing_ok=True)
-            if struck.exists():
-                struck.unlink()
-                scene.happened(name)
+            struck = planted.with_suffix(planted.suffix + ".struck")
+            hit = struck.exists()
+            struck.unlink(missing_ok=True)
             scene.give(place)
+            return hit
 
-        scene.later(POINT_SECONDS, collect)
-        return False
+        return scene.later(POINT_SECONDS, collect)
 
-    return Simple(name, 0.8, plant)
+    return Simple(f"killed at {point}", 0.8, plant)
 
 
 STRIKES: list[Strike] = [

@@ -7,6 +7,7 @@ from threading import Lock, Thread
 from services.runtime.errors import is_transient
 from tests.chaos.scene import Scene
 from tests.chaos.strikes import Strike, choose
+from tests.chaos.tally import Struck
 
 
 class Striker:
@@ -46,8 +47,8 @@ class Striker:
 
     @property
     def survived(self) -> int:
-        """Strikes that happened."""
-        return sum(self.scene.counts.values())
+        """Strikes that hit."""
+        return self.scene.tally.hits.total()
 
     def _run(self) -> None:
         try:
@@ -67,13 +68,10 @@ class Striker:
     def _strike(self) -> None:
         strike, chance = choose(self.strikes, self.seed, self.number)
         self.number += 1
+        struck: Struck = False
         try:
-            happened = strike.hit(self.scene, chance)
+            struck = strike.hit(self.scene, chance)
         except Exception as error:
-            if is_transient(error):
-                return  # another strike is in this one's way
-            # A strike that fails otherwise is a defect of the harness, and the run says so at its end.
-            self.scene.violation(f"strike {strike.name} failed: {type(error).__name__}: {error}")
-            return
-        if happened:
-            self.scene.happened(strike.name)
+            if not is_transient(error):  # then another strike is in this one's way; else it is a defect of the harness
+                self.scene.violation(f"strike {strike.name} failed: {type(error).__name__}: {error}")
+        self.scene.tally.add(strike.name, struck)

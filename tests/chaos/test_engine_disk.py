@@ -12,6 +12,7 @@ from deploy.engines import EmbeddedEngines
 from deploy.waiting import wait_until
 from services.runtime.errors import is_transient
 from tests.chaos.counting import Counting
+from tests.chaos.engine_disk import refused, sizes
 from tests.chaos.small_disk import SmallDisk, Unavailable
 
 NOTICE_SECONDS = 60
@@ -50,9 +51,12 @@ def test_kafka_s_disk_is_full(counting: Counting, servers: EmbeddedEngines) -> N
     ):
         counting.write(50)
         counting.wait()
+        before = sizes(kafka.logs)
         assert disk.fill()
+        assert not refused("kafka", kafka.logs, before)
         counting.write(500)
         wait_until(lambda: kafka.process.pid is None, NOTICE_SECONDS, "Kafka ends, because it has no disk left")
+        assert refused("kafka", kafka.logs, before)
         disk.free()
         kafka.start()
         counting.wait()
@@ -70,7 +74,7 @@ def test_postgres_disk_is_full(counting: Counting, servers: EmbeddedEngines) -> 
         counting.write(50)
         counting.wait()
         assert disk.fill()
-        refusal = refused(counting)
+        refusal = written_until_refused(counting)
         assert is_transient(refusal)
         disk.free()
         postgres.start()
@@ -79,7 +83,7 @@ def test_postgres_disk_is_full(counting: Counting, servers: EmbeddedEngines) -> 
     assert counting.each_once()
 
 
-def refused(counting: Counting) -> Exception:
+def written_until_refused(counting: Counting) -> Exception:
     """Write until the database refuses; what it said."""
     for _ in range(MOST_FACTS):
         try:
