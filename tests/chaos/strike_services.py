@@ -3,7 +3,7 @@
 from random import Random
 from uuid import uuid4
 
-from tests.chaos.fleet import Copy
+from tests.chaos.fleet import Copy, wait_for
 from tests.chaos.scene import Scene
 from tests.chaos.strikes import Simple, Strike
 from tests.chaos.tally import Struck
@@ -28,7 +28,9 @@ POINT_SECONDS = 20.0
 PAUSES_SECONDS = (0.5, 12.0)
 """From hardly noticed to twice the broker's session and the leases' life: whoever wakes up has been replaced."""
 EXTRA_SECONDS = (1.0, 15.0)
-"""How long a third copy lives."""
+"""How long a third copy lives, and longer where it has not joined by then…"""
+JOIN_SECONDS = 30.0
+"""…but no longer than so much."""
 
 
 def _any(scene: Scene, chance: Random) -> Copy | None:
@@ -58,7 +60,12 @@ def grow(scene: Scene, chance: Random) -> Struck:
         return False
     copy, seconds = chance.choice(spare), chance.uniform(*EXTRA_SECONDS)
     scene.fleet.grow(copy)
-    return scene.later(seconds, lambda: scene.fleet.shrink(copy))
+
+    def leave() -> bool:
+        wait_for(lambda: copy.ready or scene.calm, JOIN_SECONDS)
+        return scene.fleet.shrink(copy)
+
+    return scene.later(seconds, leave)
 
 
 def restart_all(scene: Scene, chance: Random) -> bool:

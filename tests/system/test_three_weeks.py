@@ -7,14 +7,13 @@ from collections.abc import Iterator
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 import httpx
 import jsonschema
 import msgspec
 import pytest
-from kafka.consumer.fetcher import ConsumerRecord
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
@@ -22,11 +21,10 @@ from deploy.compose.system import ComposeSystem
 from deploy.testing import Running
 from events import topics
 from events.municipalities import DISTRICTS
-from events.rooms import CLEAR_DATA_ROOMS
 from services.runtime import tracing
-from services.runtime.broker import Broker, consumer, partition
-from services.runtime.settings import SERVICES
+from services.runtime.broker import Broker
 from services.simulator.canaries import PATTERN
+from tests.system import leaks
 from tests.system.doors import DOORS, EVERYWHERE, knocking
 from tests.system.town import Town, lines
 
@@ -154,14 +152,6 @@ def test_live_counts_agree_with_the_ledger(town: Town) -> None:
 # Metrics and traces
 
 
-def scraped(town: Town, service: str) -> str:
-    """What one service tells the scraper."""
-    headers = {"authorization": f"Bearer {town.system.token('scraper')}"}
-    answer = httpx.get(f"{town.system.http(service)}/metrics", headers=headers, trust_env=False)
-    answer.raise_for_status()
-    return answer.text
-
-
 def beside_us(town: Town) -> None:
     """Skip what reads files that containers keep to themselves, or asks each copy where one door leads to one of three."""
     if isinstance(town.system, ComposeSystem):
@@ -172,7 +162,7 @@ def test_metrics_agree_with_what_happened(town: Town) -> None:
     beside_us(town)
 
     def samples(service: str, name: str) -> list[Sample]:
-        families = text_string_to_metric_families(scraped(town, service))
+        families = text_string_to_metric_families(leaks.scraped(town, service))
         return [sample for family in families for sample in family.samples if sample.name == name]
 
     sent = len([each for each in town.told() if each.outcome == "sent"])
@@ -252,7 +242,7 @@ def test_nothing_that_leads_to_a_trace_goes_to_a_municipality(town: Town) -> Non
     inside = {str(row[0]) for row in town.rows("SELECT record_id FROM {ns}screening.record")}
     inside |= {trace.removeprefix("0x") for trace in traces(town)}
     assert len(inside) > 1_000
-    messages = [message for code in town.settings.municipalities for message in _messages(town, f"municipality-{code}")]
+    messages = [message for code in town.settings.municipalities for message in leaks.messages(town, f"municipality-{code}")]
     assert len(messages) > 30
     for message in messages:
         assert not message.headers
@@ -328,7 +318,7 @@ def test_no_role_reads_another_schema(town: Town) -> None:
 
 
 def test_no_canary_lies_anywhere_but_in_the_declared_rooms(town: Town) -> None:
-    assert [*_leaks_in_tables(town), *_leaks_in_topics(town), *_leaks_in_logs(town)] == []
+    assert [*leaks.in_tables(town), *leaks.in_topics(town), *leaks.in_logs(town)] == []
     assert PATTERN.search(b"|".join(str(row).encode() for row in town.rows("SELECT * FROM {ns}identity.person LIMIT 5"))), (
         "the search finds nothing"
     )
@@ -336,75 +326,5 @@ def test_no_canary_lies_anywhere_but_in_the_declared_rooms(town: Town) -> None:
 
 def test_no_canary_lies_in_metrics_traces_or_the_dispatch_journal(town: Town) -> None:
     beside_us(town)
-    assert [*_leaks_in_metrics_and_traces(town)] == []
+    assert [*leaks.in_metrics_and_traces(town)] == []
     assert not PATTERN.search((town.system.state / "dispatch" / "journal.jsonl").read_bytes())
-
-
-def _leaks_in_tables(town: Town) -> Iterator[str]:
-    prefix = f"{town.system.namespace}_"
-    tables = town.rows(
-        "SELECT table_schema, table_name FROM information_schema.tables WHERE table_schema LIKE %(p)s", p=prefix + "%"
-    )
-    assert {schema for schema, _ in tables} >= set(map(town.settings.database_name, topics.DOMAIN_SERVICES))
-    for schema, table in tables:
-        service = schema.removeprefix(prefix)
-        if service in CLEAR_DATA_ROOMS or f"{service}.{table}" in CLEAR_DATA_ROOMS:
-            continue
-        rows: list[tuple[Any, ...]] = town.rows(f'SELECT t::text FROM {schema}."{table}" AS t')
-        columns = town.rows(
-            "SELECT column_name FROM information_schema.columns WHERE table_schema = %(s)s AND table_name = %(t)s "
-            "AND data_type = 'bytea'",
-            s=schema,
-            t=table,
-        )
-        texts = [str(row[0]).encode() for row in rows]
-        for (column,) in columns:
-            texts += [
-                bytes(row[0]) for row in town.rows(f'SELECT "{column}" FROM {schema}."{table}" WHERE "{column}" IS NOT NULL')
-            ]
-        if leak := next((match for text in texts if (match := PATTERN.search(text))), None):
-            yield f"table {service}.{table}: {leak.group()!r}"
-
-
-def _leaks_in_topics(town: Town) -> Iterator[str]:
-    declared, seen = topics.declared(town.settings.municipalities), set()
-    for principal in sorted({reader for topic in declared for reader in topic.readers}):
-        for message in _messages(town, principal):
-            seen.add(message.topic)
-            if leak := PATTERN.search(bytes(message.value or b"") + bytes(message.key or b"")):
-                yield f"topic {message.topic}: {leak.group()!r}"
-    assert seen >= {town.settings.kafka_name(topic.name) for topic in (*topics.FACTS, *topics.AUDIT.values())}
-
-
-def _messages(town: Town, principal: str) -> Iterator[ConsumerRecord]:
-    """Everything on the topics that a principal may read."""
-    mine = [topic for topic in topics.declared(town.settings.municipalities) if principal in topic.readers]
-    reader = consumer(town.settings, principal)
-    reader.assign([partition(town.settings, topic, number) for topic in mine for number in range(topic.partitions)])
-    reader.seek_to_beginning()
-    ends = reader.end_offsets(reader.assignment())
-    while any(reader.position(place) < end for place, end in ends.items()):
-        for messages in reader.poll(timeout_ms=500).values():
-            yield from messages
-    reader.close()
-
-
-def _leaks_in_metrics_and_traces(town: Town) -> Iterator[str]:
-    files = list((town.folder / "traces").iterdir())
-    texts = {service: scraped(town, service) for service in SERVICES}
-    texts |= {path.name: path.read_text(encoding="utf-8") for path in files}
-    assert len(texts) > len(SERVICES) + 4, "the services through which a row goes write traces"
-    persons = {str(row[0]) for row in town.rows("SELECT pseudonym FROM {ns}identity.pseudonym")}
-    for name, text in texts.items():
-        if leak := PATTERN.search(text.encode()):
-            yield f"{name}: {leak.group()!r}"
-        if persons & set(re.findall(r"[0-9a-f]{8}-[0-9a-f-]{27}", text)):
-            yield f"{name}: a pseudonym"
-
-
-def _leaks_in_logs(town: Town) -> Iterator[str]:
-    texts = {path.name: path.read_text(errors="replace") for path in (town.system.state / "logs").iterdir()} | town.running.logs()
-    assert len(texts) >= len(topics.DOMAIN_SERVICES)
-    for name, text in texts.items():
-        if leak := PATTERN.search(text.encode()):
-            yield f"log {name}: {leak.group()!r}"
