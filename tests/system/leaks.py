@@ -69,8 +69,8 @@ def messages(town: Town, principal: str) -> Iterator[ConsumerRecord]:
     reader.seek_to_beginning()
     ends = reader.end_offsets(reader.assignment())
     while any(reader.position(place) < end for place, end in ends.items()):
-        for messages in reader.poll(timeout_ms=500).values():
-            yield from messages
+        for found in reader.poll(timeout_ms=500).values():
+            yield from found
     reader.close()
 
 
