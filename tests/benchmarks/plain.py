@@ -20,7 +20,8 @@ Pair = tuple[UUID, UUID]
 
 def ask(connection: "psycopg.Connection[Any]", week: str) -> tuple[float, set[Pair]]:
     """Seconds, and the pairs of adult and child, of the week that was run."""
-    values = _values(week) | {"run": _one(connection, "SELECT run_id FROM screening.run WHERE week = %s", week)}
+    run = _one(connection, "SELECT run_id FROM screening.run WHERE week = %s", week)
+    values = _values(week) | {"run": run, "begin": weeks.start(_one(connection, "SELECT min(week) FROM screening.run"))}
     begun = time.monotonic()
     found = connection.execute(QUERY.read_bytes(), values).fetchall()
     return time.monotonic() - begun, {(adult, child) for adult, child in found}

@@ -15,6 +15,7 @@ WITH adult AS (
     WHERE p.registered_at >= m.since
     GROUP BY p.person, m.rule, m.pieces, m.dates
     HAVING count(*) >= m.pieces AND count(DISTINCT p.occurred_on) >= m.dates AND bool_or(p.fresh)
+        AND NOT bool_and(p.registered_at < %(begin)s)
 ), own AS (
     SELECT DISTINCT f.person, i.number AS cpr FROM fired f JOIN identity.identity i ON i.pseudonym = f.person
 ), home AS (
