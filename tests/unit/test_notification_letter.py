@@ -15,7 +15,7 @@ from jinja2 import UndefinedError
 from events.candidate import CandidateAdult
 from events.evidence import EvidenceItem
 from events.http.identity import AdultRelation, UnmaskAnswer, UnmaskedAdult
-from events.letter import EarlierLetter, Letter
+from events.letter import EarlierLetter, Letter, LetterAdult
 from events.record import Outcome, Role
 from events.weeks import COPENHAGEN
 from services.notification.domain import words
@@ -286,6 +286,15 @@ def test_a_victim_is_no_criminal_and_what_does_not_count_any_more_suggests_nothi
     acquitted = msgspec.structs.replace(VIOLENCE, outcome="acquitted", counts=False, version=2)
     made = letter(case_draft(kind="correction", new=[], changed=[acquitted]), told=told(VIOLENCE))
     assert (made.changed_facts[0].change, made.statistics.suggested_reasons) == ("corrected", [])
+
+
+def test_not_even_the_order_of_adults_tells_with_whom_a_protected_child_lives() -> None:
+    def labelled(father: AdultRelation, partner: AdultRelation) -> list[LetterAdult]:
+        people = {FATHER: UnmaskedAdult(FATHER, "Bo", father), PARTNER: UnmaskedAdult(PARTNER, "Åge", partner)}
+        draft = case_draft(new=[VIOLENCE, item("of the other", 15, FATHER)], adults=[CandidateAdult(PARTNER, ["custody"], [])])
+        return letter(draft, people=people, child=child(protected=True)).adults
+
+    assert labelled("household", "none") == labelled("none", "household") == labelled("none", "none")
 
 
 @pytest.mark.parametrize("relation", ["household", "none"])

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
+import msgspec
+
 from events.case import CaseDraft
 from events.evidence import EvidenceItem
 from events.http.identity import UnmaskedAdult, UnmaskedChild
@@ -128,12 +130,18 @@ def _listed(people: Iterable[UnmaskedAdult]) -> list[UnmaskedAdult]:
     return sorted(people, key=lambda each: (RELATION_ORDER.index(each.relation), each.name, each.pseudonym))
 
 
+def _shown(material: Material, person: UnmaskedAdult) -> UnmaskedAdult:
+    """Whoever shares a protected child's home is nobody in particular, before anything is sorted or worded by it."""
+    hidden = material.child.protected and person.relation == "household"
+    return msgspec.structs.replace(person, relation="none") if hidden else person
+
+
 def _named(material: Material, person: UnmaskedAdult, label: str) -> LetterAdult:
     """An adult as the letter names it. With whom a protected child lives, or lived, it does not tell."""
     ties = [tie for tie in material.draft.adults if material.people[tie.person].pseudonym == person.pseudonym]
     bases = {basis for tie in ties for basis in tie.bases}
     former = next((basis for basis in words.FORMER_TIES if basis in bases), None) if person.relation == "none" else None
-    if material.child.protected and "household" in (person.relation, former):
+    if material.child.protected and person.relation == "none" and former in (None, "household"):
         return LetterAdult(label, person.name, "none", words.TIED)
     text = words.FORMER_TIES[former] if former else words.RELATIONS[person.relation]
     return LetterAdult(label, person.name, person.relation, text)
@@ -144,7 +152,7 @@ class _Labels:
 
     def __init__(self, material: Material, items: Iterable[EvidenceItem]) -> None:
         self._people = material.people
-        named = {material.people[item.person].pseudonym: material.people[item.person] for item in items}
+        named = {material.people[item.person].pseudonym: _shown(material, material.people[item.person]) for item in items}
         listed = _listed(named.values())
         self._labels = {person.pseudonym: f"Voksen {number}" for number, person in enumerate(listed, 1)}
         self.adults = [_named(material, person, self._labels[person.pseudonym]) for person in listed]
