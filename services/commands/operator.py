@@ -217,7 +217,7 @@ def come_again(service: str, letter: Mapping[str, Any]) -> int:
     while waiting_letter(service, letter["id"])["lacks"] <= through:
         if time.monotonic() > end:
             raise refuse(f"{writer} publishes {letter['topic']} again, and it is still on the way: redrive later", EXIT_REFUSED)
-        time.sleep(WATCH_SECONDS)  # a person waits
+        time.sleep(WATCH_SECONDS)  # what is read from a topic comes when it comes, and no door calls back
     return through
 
 

@@ -192,8 +192,9 @@ _UNSERVED = f"""
     GROUP BY municipality ORDER BY municipality
 """
 _BRAKE = "INSERT INTO brake (name, stopped, reason) VALUES (:name, false, 'never_stopped') ON CONFLICT (name) DO NOTHING"
-_HOLD = """
-    INSERT INTO brake (name, stopped, reason) VALUES (:name, true, :name) ON CONFLICT (name) DO UPDATE SET stopped = true
+_SET_BRAKE = """
+    INSERT INTO brake (name, stopped, reason) VALUES (:name, :stop, :reason)
+    ON CONFLICT (name) DO UPDATE SET stopped = excluded.stopped, reason = excluded.reason
 """
 _OFFERED = "UPDATE message SET offers = offers + 1, offered_at = :now WHERE message_id = :message"
 
@@ -328,7 +329,7 @@ def stopped(transaction: Transaction) -> bool:
 
 def hold(transaction: Transaction) -> None:
     """Hold all sending until `reconcile` has found out what had left."""
-    transaction.execute(_HOLD, {"name": RESTORED})
+    transaction.execute(_SET_BRAKE, {"name": RESTORED, "stop": True, "reason": RESTORED})
 
 
 def held(transaction: Transaction) -> bool:
@@ -344,8 +345,4 @@ def end_hold(transaction: Transaction) -> None:
 
 def set_brake(transaction: Transaction, stop: bool, reason: str) -> None:
     """Hold sending, or let it go on as far as the operator is concerned."""
-    transaction.execute(
-        "INSERT INTO brake (name, stopped, reason) VALUES (:name, :stop, :reason) "
-        "ON CONFLICT (name) DO UPDATE SET stopped = excluded.stopped, reason = excluded.reason",
-        {"name": SENDING, "stop": stop, "reason": reason},
-    )
+    transaction.execute(_SET_BRAKE, {"name": SENDING, "stop": stop, "reason": reason})

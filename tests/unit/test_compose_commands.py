@@ -1,7 +1,6 @@
 """`make up` and `make down`, with a `docker` that only notes what it was asked: what they ask of it, print and remember."""
 
 import os
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -102,7 +101,6 @@ def test_each_service_has_a_port_for_each_copy_that_may_be_asked_for() -> None:
         assert services[name]["ports"] == [f"{digits}0-{digits.removeprefix('127.0.0.1:')}9:{8700 + number}"]
 
 
-@pytest.mark.skipif(shutil.which("make") is None, reason="no make")
 def test_make_hands_the_copies_on() -> None:
     environment = os.environ | {"SCALE": "screening=3 audit=2"}
     done = subprocess.run(["make", "-n", "up"], cwd=ROOT, env=environment, capture_output=True, text=True, check=True)

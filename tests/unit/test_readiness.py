@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -14,6 +13,7 @@ from unittest.mock import MagicMock
 
 import pytest
 
+from deploy.waiting import wait_until
 from services.runtime import readiness
 from services.runtime.database import Store
 from services.runtime.errors import Transient
@@ -74,8 +74,7 @@ def test_a_database_that_hangs_holds_only_who_asked_it(monkeypatch: pytest.Monke
     database.goes_on.clear()
     first = Thread(target=found.missing)
     first.start()
-    while not database.asked:
-        time.sleep(0.01)
+    wait_until(lambda: database.asked > 0, 10, "the database is asked", every=0.01)
     assert found.missing() == ["database"]
     database.goes_on.set()
     first.join()
